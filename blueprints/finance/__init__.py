@@ -1,0 +1,7 @@
+"""Invoices and transfers."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("finance", __name__, url_prefix="/finance", cli_group=None)
+
+from blueprints.finance import routes  # noqa: E402, F401

@@ -1,0 +1,275 @@
+"""How things are written for people: language, clock, money, hours, dates, states, and the sentence behind every reason code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app, g, has_request_context, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+
+from models import Organisation, db
+
+LANGUAGES = ("en", "nl")
+SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
+
+# --- Clock and language ---------------------------------------------------------------------------------------------------------
+
+
+def now() -> datetime:
+    """This moment, aware UTC; tests put their own clock in its place."""
+    clock = current_app.extensions.get("clock")
+    return clock() if clock else datetime.now(UTC)
+
+
+def today() -> date:
+    """The calendar day of the organisation."""
+    return now().astimezone(zone()).date()
+
+
+def organisation() -> Organisation:
+    """The one organisation row, read once per request."""
+    if "organisation" not in g:
+        g.organisation = db.session.get(Organisation, 1)
+    return g.organisation
+
+
+def zone() -> ZoneInfo:
+    """The organisation's time zone."""
+    row = organisation()
+    return ZoneInfo(row.timezone if row else current_app.extensions["settings"].timezone)
+
+
+def language() -> str:
+    """The person's language, else what the browser asks for, else English."""
+    user = g.get("user") if has_request_context() else None
+    if user is not None and user.language in LANGUAGES:
+        return user.language
+    if has_request_context():
+        return request.accept_languages.best_match(LANGUAGES) or "en"
+    return "en"
+
+
+# --- Figures. The Dutch way of writing them in both languages, as on the invoices ------------------------------------------------
+
+
+def _grouped(value: Decimal, places: int) -> str:
+    text = f"{value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,.{places}f}"
+    return text.replace(",", "_").replace(".", ",").replace("_", ".").replace("-", "−")
+
+
+def amount(cents: int | None) -> str:
+    """1234567 becomes 12.345,67."""
+    return "" if cents is None else _grouped(Decimal(cents) / 100, 2)
+
+
+def money(cents: int | None, currency: str = "EUR") -> str:
+    """An amount with its currency; the space between does not break."""
+    return "" if cents is None else f"{SYMBOLS.get(currency, currency)}\u00a0{amount(cents)}"
+
+
+def rate(e4: int | None) -> str:
+    """A price in ten-thousandths: two decimals, more only where it has them."""
+    if e4 is None:
+        return ""
+    places = 2 if e4 % 100 == 0 else 3 if e4 % 10 == 0 else 4
+    return _grouped(Decimal(e4) / 10_000, places)
+
+
+def hours(minutes: int | None) -> str:
+    """75 becomes 1:15; nothing for nothing."""
+    if minutes is None:
+        return ""
+    sign = "−" if minutes < 0 else ""
+    return f"{sign}{abs(minutes) // 60}:{abs(minutes) % 60:02d}"
+
+
+def hours_grouped(minutes: int | None) -> str:
+    """Like hours, with a point between the thousands: 1.234:30."""
+    if minutes is None:
+        return ""
+    sign = "−" if minutes < 0 else ""
+    return f"{sign}{_grouped(Decimal(abs(minutes) // 60), 0)}:{abs(minutes) % 60:02d}"
+
+
+def kilometres(km10: int | None) -> str:
+    return "" if km10 is None else _grouped(Decimal(km10) / 10, 0 if km10 % 10 == 0 else 1)
+
+
+def quantity(e4: int | None) -> str:
+    """A quantity in ten-thousandths without trailing noughts."""
+    if e4 is None:
+        return ""
+    places = next(p for p in range(5) if e4 % 10 ** (4 - p) == 0)
+    return _grouped(Decimal(e4) / 10_000, places)
+
+
+def percentage(bp: int | None) -> str:
+    """2100 becomes 21%."""
+    if bp is None:
+        return ""
+    return _grouped(Decimal(bp) / 100, 0 if bp % 100 == 0 else 2) + "%"
+
+
+def number(value: int) -> str:
+    return _grouped(Decimal(value), 0)
+
+
+def day(value: date | None) -> str:
+    """21-11-2026."""
+    return value.strftime("%d-%m-%Y") if value else ""
+
+
+def short_day(value: date | None) -> str:
+    """21-11, with the year when it is another one."""
+    if value is None:
+        return ""
+    return value.strftime("%d-%m" if value.year == today().year else "%d-%m-%Y")
+
+
+def moment(value: datetime | None) -> str:
+    """A moment on the organisation's clock."""
+    return value.astimezone(zone()).strftime("%d-%m-%Y %H:%M") if value else ""
+
+
+def clock_time(value: datetime | None) -> str:
+    return value.astimezone(zone()).strftime("%H:%M") if value else ""
+
+
+# --- Words ----------------------------------------------------------------------------------------------------------------------
+
+STATUSES = {
+    "open": _l("Open"),
+    "submitted": _l("Submitted"),
+    "approved": _l("Approved"),
+    "invoiced": _l("Invoiced"),
+    "reserved": _l("Being invoiced"),
+    "written_off": _l("Written off"),
+    "rejected": _l("Rejected"),
+}
+TRANSFER_STATES = {
+    "queued": _l("Waiting"),
+    "creating": _l("Working"),
+    "created": _l("Working"),
+    "finalising": _l("Working"),
+    "uncertain": _l("Checking"),
+    "checking": _l("Checking"),
+    "attention": _l("Needs attention"),
+    "done": _l("Succeeded"),
+    "rejected": _l("Failed"),
+    "released": _l("Cancelled"),
+    "skipped": _l("Skipped"),
+}
+REMOTE_STATES = {
+    "draft": _l("draft"),
+    "sent": _l("sent"),
+    "partly_paid": _l("partly paid"),
+    "paid": _l("paid"),
+    "credit": _l("credit invoice"),
+    "credited": _l("credited"),
+    "removed": _l("removed"),
+    "unknown": _l("unknown"),
+}
+CONNECTION_STATES = {"off": _l("Off"), "incomplete": _l("Incomplete"), "connected": _l("Connected"), "failing": _l("Failing")}
+VENDORS = {"wefact": "WeFact", "hostfact": "HostFact", "afas": "AFAS"}
+ROLE_NAMES = {
+    "administrator": _l("Administrator"),
+    "project_manager": _l("Project manager"),
+    "team_manager": _l("Team manager"),
+    "user": _l("User"),
+}
+METHODS = {
+    "activity": _l("Activity rate"),
+    "user": _l("User rate"),
+    "project": _l("Project rate"),
+    "customer": _l("Customer rate"),
+    "none": _l("No invoicing"),
+}
+TRIP_KINDS = {"business": _l("Business"), "commute": _l("Home to work"), "private": _l("Private")}
+
+REASONS: dict[str, Any] = {}
+"""Reason code to sentence. Placeholders are the reason's params; `detail` is the other side's own words."""
+
+
+def reason(code: str, params: Mapping[str, Any] | None = None, detail: str = "") -> str:
+    """The sentence for a reason code: what happened and what to do."""
+    sentence = REASONS.get(code)
+    values = {"detail": detail, **(params or {})}
+    if sentence is None:
+        return detail or code
+    try:
+        return str(sentence) % values
+    except KeyError:
+        return str(sentence)
+
+
+ERRORS = {
+    400: (_l("That request was not understood"), _l("Go back and try again. Nothing was changed.")),
+    403: (_l("That is not allowed"), _l("The request came from another site or you lack the right. Nothing was changed.")),
+    404: (_l("There is nothing here"), _l("The page does not exist, was removed, or is not meant for you.")),
+    405: (_l("That does not work this way"), _l("Go back and use the buttons of the page. Nothing was changed.")),
+    413: (_l("That is too much at once"), _l("Send less, or a smaller file. Nothing was changed.")),
+    500: (
+        _l("This page stopped"),
+        _l(
+            "Something went wrong on our side. Nothing was changed, and your hours are safe. Try again; if it stays, give your administrator this code."
+        ),
+    ),
+}
+ERROR_KEYS = {
+    "form_expired": (
+        _l("This form has expired"),
+        _l("You were signed out or signed in again since it was opened. Reload the page; what you typed is kept by going back."),
+    ),
+}
+
+
+def error_page(code: int, key: str = "") -> dict[str, Any]:
+    """What an error page says: a title, what to do, and the request's id so that a log line can be found."""
+    title, text = ERROR_KEYS.get(key) or ERRORS.get(code) or ERRORS[500 if code >= 500 else 400]
+    return {"code": code, "title": title, "text": text, "request_id": g.get("request_id", "-")}
+
+
+# --- Templates ------------------------------------------------------------------------------------------------------------------
+
+
+def init_app(app: Flask) -> None:
+    """Gives templates the functions of this module and addresses of static files that change with their content."""
+    folder = Path(app.static_folder or "static")
+    stamps: dict[str, str] = {}
+
+    def asset(name: str) -> str:
+        if name not in stamps or app.debug:
+            stamps[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:10]
+        return url_for("static", filename=name, v=stamps[name])
+
+    filters = (amount, money, rate, hours, hours_grouped, kilometres, quantity, percentage, number, day, short_day, moment, clock_time)
+    for function in filters:
+        app.template_filter(function.__name__)(function)
+    app.jinja_env.globals.update(
+        asset=asset,
+        reason=reason,
+        today=today,
+        language=language,
+        ngettext=ngettext,
+        STATUSES=STATUSES,
+        TRANSFER_STATES=TRANSFER_STATES,
+        REMOTE_STATES=REMOTE_STATES,
+        CONNECTION_STATES=CONNECTION_STATES,
+        VENDORS=VENDORS,
+        ROLE_NAMES=ROLE_NAMES,
+        METHODS=METHODS,
+        TRIP_KINDS=TRIP_KINDS,
+    )
+
+
+def form_error(code: str, params: Mapping[str, Any]) -> str:
+    """The sentence of a failed field check in the person's language."""
+    return reason(code, params) if code in REASONS else _("This does not look right.")

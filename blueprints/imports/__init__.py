@@ -1,0 +1,7 @@
+"""Importing customers from an accounting package."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("imports", __name__, url_prefix="/settings/import", cli_group=None)
+
+from blueprints.imports import routes  # noqa: E402, F401

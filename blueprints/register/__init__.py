@@ -1,0 +1,7 @@
+"""Registering hours, expenses and trips."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("register", __name__, url_prefix="/register", cli_group=None)
+
+from blueprints.register import routes  # noqa: E402, F401

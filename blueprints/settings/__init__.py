@@ -1,0 +1,7 @@
+"""Company, users, connections, security and the audit log."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("settings", __name__, url_prefix="/settings", cli_group=None)
+
+from blueprints.settings import routes  # noqa: E402, F401
