@@ -1,0 +1,1 @@
+"""Stand-in WeFact and HostFact servers that keep books and refuse what the real ones refuse."""
