@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from contextvars import ContextVar
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, datetime
+from datetime import date as Day
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -27,8 +28,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import CursorResult, Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeDecorator
 
 NAMING = {
@@ -45,6 +47,11 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
 
 read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 """True while a page is only looked at: SQLite then begins its transactions without the write lock."""
@@ -85,10 +92,15 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def rows_changed(statement: UpdateBase) -> int:
+    """Runs an UPDATE or DELETE and tells how many rows it changed: the answer to "was it still as I thought?"."""
+    return cast("CursorResult[Any]", db.session.execute(statement)).rowcount
+
+
 # --- The company and its people ------------------------------------------------------------------------------------------------
 
 
-class Organisation(db.Model):
+class Organisation(Model):
     """The one company of this installation."""
 
     __tablename__ = "organisation"
@@ -126,7 +138,7 @@ class Organisation(db.Model):
     is_demo: Mapped[bool] = mapped_column(default=False)
 
 
-class User(db.Model):
+class User(Model):
     """A person who signs in. Roles: administrator, project_manager, team_manager, user."""
 
     __tablename__ = "user"
@@ -143,7 +155,7 @@ class User(db.Model):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
-class LoginSession(db.Model):
+class LoginSession(Model):
     """A signed-in browser. The cookie carries the token, the table only its hash."""
 
     __tablename__ = "login_session"
@@ -157,7 +169,7 @@ class LoginSession(db.Model):
     """Rows ticked under Reports: {"time": [...], "expense": [...], "trip": [...]}."""
 
 
-class Throttle(db.Model):
+class Throttle(Model):
     """A failed attempt that counts against somebody's or some address's limit."""
 
     __tablename__ = "throttle"
@@ -168,7 +180,7 @@ class Throttle(db.Model):
     at: Mapped[datetime] = mapped_column(Instant)
 
 
-class FormToken(db.Model):
+class FormToken(Model):
     """A form that was already handled, and where its answer was: a repeated post gets that answer."""
 
     __tablename__ = "form_token"
@@ -181,7 +193,7 @@ class FormToken(db.Model):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
-class AuditEvent(db.Model):
+class AuditEvent(Model):
     """Who did what to which thing, and when. Never changed, never deleted."""
 
     __tablename__ = "audit_event"
@@ -201,7 +213,7 @@ class AuditEvent(db.Model):
 # --- What is agreed: VAT, activities, categories, customers, projects -----------------------------------------------------------
 
 
-class VatRegime(db.Model):
+class VatRegime(Model):
     """A VAT regime. Kinds: standard, zero, exempt, reverse_charge, outside; `percentage_bp` is empty where there is no rate."""
 
     __tablename__ = "vat_regime"
@@ -216,7 +228,7 @@ class VatRegime(db.Model):
     active: Mapped[bool] = mapped_column(default=True)
 
 
-class Activity(db.Model):
+class Activity(Model):
     __tablename__ = "activity"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -228,7 +240,7 @@ class Activity(db.Model):
     active: Mapped[bool] = mapped_column(default=True)
 
 
-class ExpenseCategory(db.Model):
+class ExpenseCategory(Model):
     """A kind of expense. Sales treatment: recharge (with our VAT) or pass_through (outside VAT)."""
 
     __tablename__ = "expense_category"
@@ -245,7 +257,7 @@ class ExpenseCategory(db.Model):
     active: Mapped[bool] = mapped_column(default=True)
 
 
-class Vehicle(db.Model):
+class Vehicle(Model):
     __tablename__ = "vehicle"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -255,7 +267,7 @@ class Vehicle(db.Model):
     active: Mapped[bool] = mapped_column(default=True)
 
 
-class Customer(db.Model):
+class Customer(Model):
     """A customer. `number_key` is the number as it is compared: trimmed and without case; unique when filled."""
 
     __tablename__ = "customer"
@@ -315,7 +327,7 @@ class Customer(db.Model):
     vat_regime: Mapped[VatRegime | None] = relationship()
 
 
-class Project(db.Model):
+class Project(Model):
     """Work for one customer. Invoicing methods of this version: none, activity, user, project, customer."""
 
     __tablename__ = "project"
@@ -327,8 +339,8 @@ class Project(db.Model):
     code: Mapped[str] = mapped_column(String(40), default="")
     description: Mapped[str] = mapped_column(Text, default="")
     colour: Mapped[str] = mapped_column(String(7), default="#2f7d5f")
-    starts_on: Mapped[date | None] = mapped_column(default=None)
-    ends_on: Mapped[date | None] = mapped_column(default=None)
+    starts_on: Mapped[Day | None] = mapped_column(default=None)
+    ends_on: Mapped[Day | None] = mapped_column(default=None)
     invoicing_method: Mapped[str] = mapped_column(String(20), default="activity")
     hourly_rate_e4: Mapped[int | None] = mapped_column(BigInteger, default=None)
     reference: Mapped[str] = mapped_column(String(100), default="")
@@ -344,7 +356,7 @@ class Project(db.Model):
     vat_regime: Mapped[VatRegime | None] = relationship()
 
 
-class ProjectActivity(db.Model):
+class ProjectActivity(Model):
     """An activity of a project. A project without any offers every active activity."""
 
     __tablename__ = "project_activity"
@@ -360,7 +372,7 @@ class ProjectActivity(db.Model):
     activity: Mapped[Activity] = relationship()
 
 
-class ProjectUser(db.Model):
+class ProjectUser(Model):
     """A member of a project. A project without any is open to everybody."""
 
     __tablename__ = "project_user"
@@ -379,7 +391,7 @@ class ProjectUser(db.Model):
 # --- What is registered. Statuses: open, submitted, approved, written_off, rejected; "invoiced" is a live billing link ----------
 
 
-class TimeEntry(db.Model):
+class TimeEntry(Model):
     __tablename__ = "time_entry"
     __table_args__ = (
         CheckConstraint("duration_minutes BETWEEN -1440 AND 1440", name="duration"),
@@ -394,7 +406,7 @@ class TimeEntry(db.Model):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
     project_id: Mapped[int | None] = mapped_column(ForeignKey("project.id"))
     activity_id: Mapped[int] = mapped_column(ForeignKey("activity.id"))
-    date: Mapped[date]
+    date: Mapped[Day]
     duration_minutes: Mapped[int]
     note: Mapped[str] = mapped_column(Text, default="")
     billable: Mapped[bool] = mapped_column(default=True)
@@ -412,7 +424,7 @@ class TimeEntry(db.Model):
     activity: Mapped[Activity] = relationship()
 
 
-class Expense(db.Model):
+class Expense(Model):
     __tablename__ = "expense"
     __table_args__ = (
         Index("ix_expense_customer_date", "customer_id", "date"),
@@ -425,7 +437,7 @@ class Expense(db.Model):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
     project_id: Mapped[int | None] = mapped_column(ForeignKey("project.id"))
     category_id: Mapped[int] = mapped_column(ForeignKey("expense_category.id"))
-    date: Mapped[date]
+    date: Mapped[Day]
     quantity_e4: Mapped[int] = mapped_column(BigInteger, default=10000)
     unit_price_e4: Mapped[int] = mapped_column(BigInteger)
     vat_included: Mapped[bool] = mapped_column(default=False)
@@ -446,7 +458,7 @@ class Expense(db.Model):
     receipts: Mapped[list[Receipt]] = relationship(order_by="Receipt.id")
 
 
-class Receipt(db.Model):
+class Receipt(Model):
     """A file beside an expense. The bytes are loaded only when asked for."""
 
     __tablename__ = "receipt"
@@ -460,7 +472,7 @@ class Receipt(db.Model):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
-class Trip(db.Model):
+class Trip(Model):
     """A trip. Kinds: business, commute, private (never billable). `distance_km10` is one way; a return trip counts twice."""
 
     __tablename__ = "trip"
@@ -475,7 +487,7 @@ class Trip(db.Model):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
     project_id: Mapped[int | None] = mapped_column(ForeignKey("project.id"))
     vehicle_id: Mapped[int | None] = mapped_column(ForeignKey("vehicle.id"))
-    date: Mapped[date]
+    date: Mapped[Day]
     origin: Mapped[str] = mapped_column(String(200), default="")
     destination: Mapped[str] = mapped_column(String(200), default="")
     distance_km10: Mapped[int]
@@ -505,7 +517,7 @@ class Trip(db.Model):
 # --- Accounting packages and what is linked to them ------------------------------------------------------------------------------
 
 
-class Connection(db.Model):
+class Connection(Model):
     """A package we speak to. Vendors: wefact, hostfact, afas. States: off, incomplete, connected, failing."""
 
     __tablename__ = "connection"
@@ -538,7 +550,7 @@ class Connection(db.Model):
     version: Mapped[int] = mapped_column(default=1)
 
 
-class AccountingItem(db.Model):
+class AccountingItem(Model):
     """A product or item of a package, as last fetched. One with a `period` makes subscriptions and cannot be linked."""
 
     __tablename__ = "accounting_item"
@@ -557,7 +569,7 @@ class AccountingItem(db.Model):
     active: Mapped[bool] = mapped_column(default=True)
 
 
-class TaxCode(db.Model):
+class TaxCode(Model):
     """A VAT code for sales of a package, as last fetched."""
 
     __tablename__ = "tax_code"
@@ -571,7 +583,7 @@ class TaxCode(db.Model):
     is_default: Mapped[bool] = mapped_column(default=False)
 
 
-class VatMapping(db.Model):
+class VatMapping(Model):
     """What a VAT regime is called in a package: a code where it has codes, a percentage where it has none."""
 
     __tablename__ = "vat_mapping"
@@ -584,7 +596,7 @@ class VatMapping(db.Model):
     percentage_bp: Mapped[int | None] = mapped_column(default=None)
 
 
-class ItemLink(db.Model):
+class ItemLink(Model):
     """The item that work of an activity or expense category is invoiced with. Local types: activity, expense_category."""
 
     __tablename__ = "item_link"
@@ -599,7 +611,7 @@ class ItemLink(db.Model):
     item: Mapped[AccountingItem] = relationship()
 
 
-class ExternalLink(db.Model):
+class ExternalLink(Model):
     """Our record and theirs are the same thing. Local types: customer, invoice."""
 
     __tablename__ = "external_link"
@@ -622,7 +634,7 @@ class ExternalLink(db.Model):
     linked_at: Mapped[datetime] = mapped_column(Instant)
 
 
-class CustomerMatch(db.Model):
+class CustomerMatch(Model):
     """What a look in the package said of a customer without a link. States: looking, missing, question, failed.
 
     `candidates` are records there that look alike; `choice` is what a person said: create, or link (then the link exists).
@@ -645,7 +657,7 @@ class CustomerMatch(db.Model):
     looked_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
-class ImportRun(db.Model):
+class ImportRun(Model):
     """A customer import: a row that the worker takes. States: waiting, reading, preview, applying, done, failed."""
 
     __tablename__ = "import_run"
@@ -683,7 +695,7 @@ class ImportRun(db.Model):
     requested_by: Mapped[User | None] = relationship()
 
 
-class ImportRow(db.Model):
+class ImportRow(Model):
     """A customer of a run that asks for something. Actions: new, changed, conflict, failed; unchanged rows are only counted."""
 
     __tablename__ = "import_row"
@@ -709,7 +721,7 @@ class ImportRow(db.Model):
 # --- Invoices. In this version only mirrors: pictures of invoices that live in a package -----------------------------------------
 
 
-class Invoice(db.Model):
+class Invoice(Model):
     """An invoice. Origins: own, mirror. A mirror's money is followed up elsewhere: settlement external."""
 
     __tablename__ = "invoice"
@@ -734,8 +746,8 @@ class Invoice(db.Model):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
     customer_name: Mapped[str] = mapped_column(String(300), default="")
     customer_number: Mapped[str] = mapped_column(String(50), default="")
-    date: Mapped[date]
-    due_on: Mapped[date | None] = mapped_column(default=None)
+    date: Mapped[Day]
+    due_on: Mapped[Day | None] = mapped_column(default=None)
     reference: Mapped[str] = mapped_column(String(200), default="")
     currency: Mapped[str] = mapped_column(String(3), default="EUR")
     status: Mapped[str] = mapped_column(String(12))
@@ -756,7 +768,7 @@ class Invoice(db.Model):
     lines: Mapped[list[InvoiceLine]] = relationship(order_by="InvoiceLine.position")
 
 
-class InvoiceLine(db.Model):
+class InvoiceLine(Model):
     __tablename__ = "invoice_line"
     __table_args__ = (UniqueConstraint("invoice_id", "position"),)
 
@@ -779,7 +791,7 @@ AT_REST = ("done", "rejected", "released")
 """States that no worker changes."""
 
 
-class Batch(db.Model):
+class Batch(Model):
     """One press on "Create invoices": the options, and the rows that were left out with the reason."""
 
     __tablename__ = "batch"
@@ -798,7 +810,7 @@ class Batch(db.Model):
     transfers: Mapped[list[Transfer]] = relationship(order_by="Transfer.id", back_populates="batch")
 
 
-class Transfer(db.Model):
+class Transfer(Model):
     """The intent to make one record in a package, written before any call and kept for ever.
 
     Kinds: invoice, customer, booking. States: queued, creating, created, finalising, uncertain, checking, attention, done,
@@ -869,7 +881,7 @@ class Transfer(db.Model):
     waits_for: Mapped[Transfer | None] = relationship(remote_side=[id])
 
 
-class BillingLink(db.Model):
+class BillingLink(Model):
     """Ties one source to what bills it. Source types: time, expense, trip, instalment, period, fixed.
 
     The unique index over reserved and live links, not a flag, is what keeps a source from being billed twice.
@@ -903,7 +915,7 @@ class BillingLink(db.Model):
     transfer: Mapped[Transfer | None] = relationship()
 
 
-class RemoteCall(db.Model):
+class RemoteCall(Model):
     """The journal: opened and committed before the socket, closed after. It is also what the pace is counted from."""
 
     __tablename__ = "remote_call"
@@ -929,7 +941,7 @@ class RemoteCall(db.Model):
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
-class CallBudget(db.Model):
+class CallBudget(Model):
     """The pause that a package's own answers asked for, per outgoing address; also the row that serialises the count."""
 
     __tablename__ = "call_budget"
@@ -938,7 +950,7 @@ class CallBudget(db.Model):
     paused_until_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
-class TransferEvent(db.Model):
+class TransferEvent(Model):
     """A step in a transfer's story, for its page: which state it came to, why, and by whom."""
 
     __tablename__ = "transfer_event"
@@ -954,7 +966,7 @@ class TransferEvent(db.Model):
     user: Mapped[User | None] = relationship()
 
 
-class Lease(db.Model):
+class Lease(Model):
     """Something only one may do at a time, and until when somebody does."""
 
     __tablename__ = "lease"
@@ -964,7 +976,7 @@ class Lease(db.Model):
     until_at: Mapped[datetime] = mapped_column(Instant)
 
 
-class ScheduledRun(db.Model):
+class ScheduledRun(Model):
     """A job's turn on one local date. The unique pair decides who runs it."""
 
     __tablename__ = "scheduled_run"
@@ -972,7 +984,7 @@ class ScheduledRun(db.Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     job: Mapped[str] = mapped_column(String(60))
-    slot: Mapped[date]
+    slot: Mapped[Day]
     state: Mapped[str] = mapped_column(String(10), default="running")
     """running, done, failed or missed."""
     started_at: Mapped[datetime] = mapped_column(Instant)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from models import BillingLink, Connection, Expense, TimeEntry, Transfer, Trip, User, db
+from models import BillingLink, Connection, Expense, TimeEntry, Transfer, Trip, User, db, rows_changed
 
 SOURCES: dict[str, type[Any]] = {"time": TimeEntry, "expense": Expense, "trip": Trip}
 CLAIMING = ("reserved", "live")
@@ -127,7 +127,7 @@ def reserve(transfer: Transfer, takes: Sequence[Taken], now: datetime) -> None:
     ]
     try:
         db.session.flush()
-        db.session.execute(BillingLink.__table__.insert(), rows)  # type: ignore[attr-defined]
+        db.session.execute(insert(BillingLink), rows)
     except IntegrityError:
         db.session.rollback()
         raise AlreadyClaimed(who_has(takes)) from None
@@ -151,12 +151,11 @@ def make_live(transfer_id: int) -> None:
 
 def release(transfer_id: int, now: datetime) -> int:
     """The work of a transfer is free again, in the status it had; returns how many sources. The caller commits."""
-    result = db.session.execute(
+    return rows_changed(
         update(BillingLink)
         .where(BillingLink.transfer_id == transfer_id, BillingLink.state.in_(CLAIMING))
         .values(state="released", released_at=now)
     )
-    return int(result.rowcount)
 
 
 def takes_of(transfer_id: int) -> list[Taken]:

@@ -1,0 +1,152 @@
+"""What stands around every call: the pace, the journal and the fence, all in the database so that processes share them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connectors.base import Answer
+from connectors.errors import NotProcessed
+from models import CallBudget, RemoteCall, Transfer, db
+from transfers.connections import Access
+
+BODY_LIMIT = 64 * 1024
+LOW_MINUTE, LOW_HOUR = 5, 50
+LIMITS: dict[str, tuple[tuple[int, int], ...]] = {"wefact": ((60, 180), (3600, 3300)), "hostfact": ((1, 3),)}
+"""Per package: (seconds, calls) that may not be passed (contract wefact 4)."""
+
+
+class FenceLost(Exception):
+    """Somebody else has this transfer now, or it changed: this worker must not write any more."""
+
+
+class DatabaseWire:
+    """A `connectors.base.Wire` for one transfer, import or page. Each step is a transaction of its own, none is open during a call."""
+
+    def __init__(
+        self, to: Access, clock: Callable[[], datetime], transfer_id: int | None = None, fence: int = 0, import_run_id: int | None = None
+    ) -> None:
+        self._to = to
+        self._clock = clock
+        self._transfer_id = transfer_id
+        self._fence = fence
+        self._import_run_id = import_run_id
+        self._slot: int | None = None
+        self.calls = 0
+
+    def take(self) -> None:
+        now = self._clock()
+        budget = _locked_budget(self._to.budget_key)
+        wait = _seconds_to_wait(budget, now, LIMITS.get(self._to.vendor, ()))
+        if wait:
+            db.session.rollback()
+            raise NotProcessed("budget", retry_after=wait)
+        call = RemoteCall(
+            connection_id=self._to.connection_id,
+            transfer_id=self._transfer_id,
+            import_run_id=self._import_run_id,
+            budget_key=self._to.budget_key,
+            operation="",
+            fence=self._fence,
+            opened_at=now,
+        )
+        db.session.add(call)
+        db.session.flush()
+        self._slot = call.id
+        db.session.commit()
+        self.calls += 1
+
+    def pace(self, remaining_minute: int | None, remaining_hour: int | None, reset_minute: int | None, reset_hour: int | None) -> None:
+        now = self._clock()
+        until = [
+            datetime.fromtimestamp(reset, UTC)
+            for left, low, reset in ((remaining_minute, LOW_MINUTE, reset_minute), (remaining_hour, LOW_HOUR, reset_hour))
+            if left is not None and left < low and reset is not None and 0 < reset < 32_503_680_000
+        ]
+        longest = now + timedelta(hours=1)
+        if not until or max(until) <= now:
+            return
+        budget = _locked_budget(self._to.budget_key)
+        budget.paused_until_at = max(min(max(until), longest), budget.paused_until_at or now)
+        db.session.commit()
+
+    def opened(self, operation: str, request: str, writes: bool) -> int:
+        if self._slot is None:
+            raise RuntimeError("a call is opened only after a place in the budget was taken")
+        call_id, self._slot = self._slot, None
+        db.session.execute(
+            update(RemoteCall)
+            .where(RemoteCall.id == call_id)
+            .values(operation=operation[:40], request=_clean(request), writes=writes, opened_at=self._clock())
+        )
+        db.session.commit()
+        return call_id
+
+    def before_write(self) -> None:
+        if self._transfer_id is None:
+            return
+        now = self._clock()
+        row = db.session.execute(
+            select(Transfer.fence, Transfer.state, Transfer.lease_until_at).where(Transfer.id == self._transfer_id)
+        ).first()
+        db.session.rollback()
+        if row is None or row.fence != self._fence or row.state not in ("creating", "finalising"):
+            raise FenceLost(f"transfer {self._transfer_id} was taken over")
+        if row.lease_until_at is None or row.lease_until_at <= now:
+            raise FenceLost(f"the lease on transfer {self._transfer_id} ran out before the call")
+
+    def closed(self, call: int, answer: Answer) -> None:
+        db.session.execute(
+            update(RemoteCall)
+            .where(RemoteCall.id == call)
+            .values(
+                outcome=answer.outcome[:40],
+                http_status=answer.http_status,
+                response=_clean(answer.body),
+                milliseconds=answer.milliseconds,
+                closed_at=self._clock(),
+            )
+        )
+        db.session.commit()
+
+
+def _clean(text: str) -> str:
+    """PostgreSQL keeps no NUL in text."""
+    return text.replace("\x00", "�")[:BODY_LIMIT]
+
+
+def _locked_budget(key: str) -> CallBudget:
+    """The row that makes counting and taking one step, also between processes."""
+    statement = select(CallBudget).where(CallBudget.key == key).with_for_update()
+    budget = db.session.execute(statement).scalar_one_or_none()
+    if budget is not None:
+        return budget
+    try:
+        db.session.add(CallBudget(key=key))
+        db.session.commit()
+    except IntegrityError:  # somebody made it at the same moment
+        db.session.rollback()
+    return db.session.execute(statement).scalar_one()
+
+
+def _seconds_to_wait(budget: CallBudget, now: datetime, limits: tuple[tuple[int, int], ...]) -> int:
+    if budget.paused_until_at and budget.paused_until_at > now:
+        return _up(budget.paused_until_at - now)
+    for seconds, calls in limits:
+        start = now - timedelta(seconds=seconds)
+        within = (RemoteCall.budget_key == budget.key) & (RemoteCall.opened_at > start)
+        used = db.session.scalar(select(func.count()).select_from(RemoteCall).where(within)) or 0
+        if used >= calls:
+            oldest = db.session.scalar(
+                select(RemoteCall.opened_at).where(within).order_by(RemoteCall.opened_at).offset(used - calls).limit(1)
+            )
+            return _up((oldest or now) + timedelta(seconds=seconds) - now)
+    return 0
+
+
+def _up(wait: timedelta) -> int:
+    """Whole seconds, at least one."""
+    return max(1, -(-int(wait.total_seconds() * 1000) // 1000))
