@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -14,7 +15,9 @@ from flask import Flask, current_app, g, has_request_context, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
+from wtforms import StringField
 
+import checks
 from models import Organisation, db
 
 LANGUAGES = ("en", "nl")
@@ -197,6 +200,38 @@ TRIP_KINDS = {"business": _l("Business"), "commute": _l("Home to work"), "privat
 REASONS: dict[str, Any] = {}
 """Reason code to sentence. Placeholders are the reason's params; `detail` is the other side's own words."""
 
+REASONS |= {
+    # What `checks` refuses in a form.
+    "day": _l("“%(text)s” is not a date; write it like 21-11-2026."),
+    "empty": _l("Fill in a value."),
+    "too_long": _l("This is %(length)s characters long; use at most %(most)s."),
+    "duration": _l("“%(text)s” is not a duration; write 1:15, 1,25, 1h15m or 75m."),
+    "duration_minutes": _l("“%(text)s” has more than 59 minutes in an hour; write 1:15, 1,25, 1h15m or 75m."),
+    "duration_too_long": _l("“%(text)s” is more than 24 hours; divide it over more days."),
+    "duration_negative": _l("“%(text)s” is less than zero; only somebody who may correct hours can enter that."),
+    "clock": _l("“%(text)s” is not a time of day; write 9:30, 930 or 1:30pm."),
+    "amount": _l("“%(text)s” is not an amount; write it like 1234,56 or 1234.56."),
+    "amount_ambiguous": _l(
+        "“%(text)s” can be a thousand or a decimal number; leave out the thousands separator and write decimals, like 1234,00."
+    ),
+    "amount_decimals": _l("“%(text)s” has too many decimals; use at most %(places)s."),
+    "amount_negative": _l("“%(text)s” is less than zero; enter an amount of zero or more."),
+    "amount_too_large": _l("“%(text)s” is too large; enter an amount of at most twelve digits before the decimals."),
+    "vat_number": _l("“%(text)s” is not a valid VAT number for %(country)s; check the digits and the country."),
+    "iban": _l("“%(text)s” is not a valid IBAN; check the digits, like NL91 ABNA 0417 1643 00."),
+    "bic": _l("“%(text)s” is not a valid BIC; it has 8 or 11 letters and digits, like ABNANL2A."),
+    "email": _l("“%(text)s” is not an e-mail address; write it like name@example.com."),
+    "coc_number_nl": _l("“%(text)s” is not a chamber of commerce number; it has 8 digits, like 12345678."),
+    "coc_number_be": _l("“%(text)s” is not an enterprise number; it has 10 digits, like 0403.170.701. Check them."),
+    "coc_number": _l("“%(text)s” is not a registration number; use at most 30 letters, digits, dots, dashes and slashes."),
+    "customer_number": _l("A customer number cannot contain %(signs)s; the accounting packages refuse it. Leave it out."),
+    "postal_code_nl": _l("“%(text)s” is not a Dutch postal code; write it like 3511 AB."),
+    "postal_code_be": _l("“%(text)s” is not a Belgian postal code; it has 4 digits, like 9000."),
+    "postal_code": _l("“%(text)s” is not a postal code; use at most 12 letters, digits, spaces and dashes."),
+    "country": _l("“%(text)s” is not a country code; use two letters, like NL or BE."),
+    "currency": _l("“%(text)s” is not a currency code; use three letters, like EUR."),
+}
+
 
 def reason(code: str, params: Mapping[str, Any] | None = None, detail: str = "") -> str:
     """The sentence for a reason code: what happened and what to do."""
@@ -270,6 +305,89 @@ def init_app(app: Flask) -> None:
     )
 
 
+# --- Fields of forms: what people type, checked and written back in these ways -----------------------------------------------------
+
+LONGEST_QUOTE = 60
+
+
 def form_error(code: str, params: Mapping[str, Any]) -> str:
-    """The sentence of a failed field check in the person's language."""
-    return reason(code, params) if code in REASONS else _("This does not look right.")
+    """The sentence of a failed field check in the person's language; a long text is quoted in part."""
+    short = {
+        name: value[:LONGEST_QUOTE] + "…" if isinstance(value, str) and len(value) > LONGEST_QUOTE else value
+        for name, value in params.items()
+    }
+    return reason(code, short) if code in REASONS else _("This does not look right.")
+
+
+class CheckedField(StringField):
+    """Text kept in the one spelling that its check gives; an empty field is an empty text. What was typed stays when it is refused."""
+
+    def __init__(self, label: Any, check: Callable[[str], Any], validators: Sequence[Any] = (), **options: Any) -> None:
+        super().__init__(label, validators, **options)
+        self.check = check
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if not valuelist:
+            return
+        self.data = ""
+        if valuelist[0].strip():
+            try:
+                self.data = self.check(valuelist[0])
+            except checks.CheckFailed as error:
+                raise ValueError(form_error(error.code, error.params)) from error
+
+    def _value(self) -> str:
+        return str(self.raw_data[0] if self.raw_data else self.data or "")
+
+
+class AmountField(StringField):
+    """A number as people type it, kept as an integer of 10^-`scale` (4 for prices and rates, 2 for percentages); empty is None."""
+
+    def __init__(self, label: Any, validators: Sequence[Any] = (), scale: int = 4, **options: Any) -> None:
+        super().__init__(label, validators, **options)
+        self.scale = scale
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if not valuelist:
+            return
+        self.data = None
+        if valuelist[0].strip():
+            try:
+                self.data = int(checks.parse_amount(valuelist[0], places=self.scale).scaleb(self.scale))
+            except checks.CheckFailed as error:
+                raise ValueError(form_error(error.code, error.params)) from error
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        if self.data is None:
+            return ""
+        value = Decimal(self.data).scaleb(-self.scale)
+        places = 2 if value == value.quantize(Decimal("0.01")) else self.scale
+        return f"{value:.{places}f}".replace(".", ",")
+
+
+class DayField(StringField):
+    """A calendar day as dd-mm-yyyy, also read as yyyy-mm-dd; empty is None."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if not valuelist:
+            return
+        text = valuelist[0].strip()
+        self.data = parse_day(text) if text else None
+        if text and self.data is None:
+            raise ValueError(form_error("day", {"text": text}))
+
+    def _value(self) -> str:
+        return str(self.raw_data[0]) if self.raw_data else day(self.data)
+
+
+def parse_day(text: str) -> date | None:
+    """The day that 21-11-2026, 21/11/2026, 21.11.2026 or 2026-11-21 means, or nothing; years from 1900 to 2199."""
+    dutch = re.fullmatch(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})", text.strip(), re.ASCII)
+    iso = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", text.strip(), re.ASCII)
+    parts = dutch.group(3, 2, 1) if dutch else iso.group(1, 2, 3) if iso else ("0", "0", "0")
+    try:
+        return date(*map(int, parts)) if 1900 <= int(parts[0]) <= 2199 else None
+    except ValueError:
+        return None
