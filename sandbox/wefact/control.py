@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal
+from email.message import Message
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
@@ -35,7 +35,7 @@ _BOOKKEEPING = {
     "block": invoice_actions.block,
     "unblock": invoice_actions.unblock,
 }
-Headers = Mapping[str, str]
+Headers = Message
 
 
 def _is_stranger(headers: Headers, sandbox: Sandbox) -> bool:
@@ -45,13 +45,15 @@ def _is_stranger(headers: Headers, sandbox: Sandbox) -> bool:
     return headers.get("Host", "") not in hosts or (origin is not None and origin.removeprefix("http://") not in hosts)
 
 
-def get(sandbox: Sandbox, path: str, headers: Headers) -> Reply:
+def get(sandbox: Sandbox, address: str, headers: Headers) -> Reply:
+    path, _, query = address.partition("?")
     if _is_stranger(headers, sandbox):
         return Reply(403, b"Only from this machine.", {"Content-Type": "text/plain"})
     with sandbox.books.lock:
         if path == "/state.json":
             return _json(200, state(sandbox))
-        return Reply(200, pages.overview(sandbox).encode(), {"Content-Type": HTML_TYPE, "Cache-Control": "no-store"})
+        message = parse_qs(query).get("message", [""])[-1]
+        return Reply(200, pages.overview(sandbox, message).encode(), {"Content-Type": HTML_TYPE, "Cache-Control": "no-store"})
 
 
 def post(sandbox: Sandbox, path: str, headers: Headers, body: bytes) -> Reply:
@@ -89,7 +91,7 @@ def _plain(value: Any) -> str:
 def state(sandbox: Sandbox) -> dict[str, Any]:
     """Everything in the books, the first 1000 debtors and the last 1000 of what grows."""
     books = sandbox.books
-    grown = {"invoices": list(books.invoices), "mails": books.mails, "subscriptions": books.subscriptions}
+    grown: dict[str, list[Any]] = {"invoices": list(books.invoices), "mails": books.mails, "subscriptions": books.subscriptions}
     grown |= {"stock": books.stock, "journal": books.journal, "pending": list(books.pending)}
     return {
         "persona": sandbox.persona.name,

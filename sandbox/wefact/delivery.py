@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         sandbox = self.server.sandbox
         path = self.path.partition("?")[0]
         if path in control.PAGES:
-            self._send(control.get(sandbox, path, self.headers))
+            self._send(control.get(sandbox, self.path, self.headers))
         else:
             self._nowhere(405 if path == sandbox.path else 404)
 
@@ -169,6 +169,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def _caller_is_there(self) -> bool:
         try:
-            return self.connection.recv(1, socket.MSG_PEEK) != b""
+            return len(self.connection.recv(1, socket.MSG_PEEK)) > 0
         except OSError:
             return False

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sandbox.wefact.actions import ROUTES
 from sandbox.wefact.faults import KINDS
-from sandbox.wefact.records import DRAFT, PAID, PARTLY_PAID, SENT, STATUS_NAMES, Invoice, JournalEntry
+from sandbox.wefact.records import CREDIT, DRAFT, EXPIRED, PAID, PARTLY_PAID, SENT, Invoice, JournalEntry
 from sandbox.wefact.switches import FIELDS, for_persona
 from sandbox.wefact.values import money, unpadded
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from sandbox.wefact.server import Sandbox
 
 _SHOWN = 50
+_STATUS = {
+    DRAFT: "draft",
+    SENT: "sent",
+    PARTLY_PAID: "partly paid",
+    PAID: "paid",
+    CREDIT: "credit invoice",
+    EXPIRED: "expired",
+}
 STYLE = """
 :root{--ink:#1f2933;--soft:#66788a;--line:#dde3ea;--paper:#fff;--ground:#f4f6f8;--mark:#b54708;--go:#175cd3}
 *{box-sizing:border-box}body{margin:0;font:14px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground)}
@@ -40,8 +48,9 @@ label small{display:block;color:var(--soft);line-height:1.3}label.off{background
 """
 
 
-def overview(sandbox: Sandbox) -> str:
+def overview(sandbox: Sandbox, message: str = "") -> str:
     """The whole page; everything that came from outside is escaped."""
+    refusal = f'<p class="message">{escape(message)}</p>' if message else ""
     title = f"{sandbox.persona.title} sandbox"
     now = sandbox.clock.now().astimezone(ZoneInfo(sandbox.books.zone)).strftime("%Y-%m-%d %H:%M:%S")
     left = _invoices(sandbox) + _mails(sandbox) + _debtors(sandbox) + _products(sandbox) + _journal(sandbox)
@@ -52,7 +61,7 @@ def overview(sandbox: Sandbox) -> str:
         '<div class="banner">SANDBOX - nothing here is real</div>'
         f"<header><h1>{title}</h1><p>API <code>{escape(sandbox.url)}</code> "
         f"key <code>{escape(sandbox.api_key)}</code> "
-        f'<a href="/state.json">state.json</a></p></header>'
+        f'<a href="/state.json">state.json</a></p></header>{refusal}'
         f"<main><div>{left}</div><div>{right}</div></main></body></html>"
     )
 
@@ -84,7 +93,7 @@ def _invoices(sandbox: Sandbox) -> str:
 
 
 def _invoice(invoice: Invoice) -> str:
-    name = STATUS_NAMES.get(invoice.status, "?")
+    name = _STATUS.get(invoice.status, "?")
     blocked = f' <span class="pill">{escape(invoice.sub_status)}</span>' if invoice.sub_status else ""
     lines = "<br>".join(
         f"{escape(unpadded(line.number) + line.number_suffix)} × {unpadded(line.price_excl)} "

@@ -30,8 +30,13 @@ PRODUCTS = (
     ("P0900", "Hosting per maand", "Hosting", "19.5", "V21", "m", "", 5),
     ("P0910", "Onderhoud per jaar", "Onderhoudsabonnement", "480", "V21", "j", "", 5),
 )
-GROUPS = ((1, "debtor", "Vaste klanten"), (2, "debtor", "Overheid"), (3, "product", "Diensten"))
-GROUPS += ((4, "product", "Kosten"), (5, "product", "Abonnementen"))
+GROUPS = (
+    (1, "debtor", "Vaste klanten"),
+    (2, "debtor", "Overheid"),
+    (3, "product", "Diensten"),
+    (4, "product", "Kosten"),
+    (5, "product", "Abonnementen"),
+)
 DEBTORS: tuple[tuple[str, dict[str, str], list[int]], ...] = (
     (
         "DB10007",
