@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from connectors.base import Answer
+from connectors.base import Answer, Connector
 from connectors.errors import NotProcessed
 from models import CallBudget, RemoteCall, Transfer, db
-from transfers.connections import Access
+from settings import Settings
+from transfers.connections import Access, Timing, open_connector, timing
 
 BODY_LIMIT = 64 * 1024
 LOW_MINUTE, LOW_HOUR = 5, 50
@@ -21,6 +23,26 @@ LIMITS: dict[str, tuple[tuple[int, int], ...]] = {"wefact": ((60, 180), (3600, 3
 
 class FenceLost(Exception):
     """Somebody else has this transfer now, or it changed: this worker must not write any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """What every piece of background work is given: settings, a clock, a name of its own, and a way to wait between repeated reads."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    owner: str
+    pause: Callable[[float], None]
+
+    def open(
+        self, to: Access, *, transfer_id: int | None = None, fence: int = 0, import_run_id: int | None = None
+    ) -> tuple[Connector, DatabaseWire]:
+        """A connector on its wire. Close every transaction before calling it: nothing may be open during a call."""
+        wire = DatabaseWire(to, self.clock, transfer_id, fence, import_run_id)
+        return open_connector(self.settings, to, wire, self.pause), wire
+
+    def timing(self, vendor: str) -> Timing:
+        return timing(self.settings, vendor)
 
 
 class DatabaseWire:
