@@ -232,6 +232,24 @@ REASONS |= {
     "currency": _l("“%(text)s” is not a currency code; use three letters, like EUR."),
 }
 
+REASONS |= {
+    # Why a row may not be billed (invoicing.selection), or is left as it was by a change of many rows.
+    "already_invoiced": _l("Already invoiced."),
+    "being_invoiced": _l("Being invoiced now; wait for the result under Finance, Transfers."),
+    "written_off": _l("Written off; undo the write-off first."),
+    "rejected": _l("Rejected; the person who registered it can correct it."),
+    "after_date": _l("Later than the last day that was asked for."),
+    "private_trip": _l("A private trip is never billed."),
+    "no_invoicing": _l("The project is not invoiced; change its invoicing method first."),
+    "not_billable": _l("Marked as not billable."),
+    "not_approved": _l("Not approved yet."),
+    "no_rate": _l("No rate known; fill in a rate on the project, customer, activity or person."),
+    "deleted": _l("Removed in the meantime."),
+    "own_work": _l("Your own work; somebody else approves it."),
+    "already_so": _l("It was so already."),
+    "not_yours": _l("Not meant for you."),
+}
+
 
 def reason(code: str, params: Mapping[str, Any] | None = None, detail: str = "") -> str:
     """The sentence for a reason code: what happened and what to do."""
