@@ -424,6 +424,19 @@ class TimeEntry(Model):
     activity: Mapped[Activity] = relationship()
 
 
+class WeekRow(Model):
+    """A row that a person put on the sheet of a week (its Monday), also while no hours stand in it."""
+
+    __tablename__ = "week_row"
+    __table_args__ = (UniqueConstraint("user_id", "week_on", "project_id", "activity_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    week_on: Mapped[Day]
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    activity_id: Mapped[int] = mapped_column(ForeignKey("activity.id", ondelete="CASCADE"))
+
+
 class Expense(Model):
     __tablename__ = "expense"
     __table_args__ = (

@@ -689,6 +689,18 @@ def upgrade() -> None:
         batch_op.create_index('ix_trip_date', ['date'], unique=False)
         batch_op.create_index('ix_trip_user_date', ['user_id', 'date'], unique=False)
 
+    op.create_table('week_row',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('week_on', sa.Date(), nullable=False),
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('activity_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['activity_id'], ['activity.id'], name=op.f('fk_week_row_activity_id_activity'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['project_id'], ['project.id'], name=op.f('fk_week_row_project_id_project'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_week_row_user_id_user')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_week_row')),
+    sa.UniqueConstraint('user_id', 'week_on', 'project_id', 'activity_id', name=op.f('uq_week_row_user_id_week_on_project_id_activity_id'))
+    )
     op.create_table('invoice_line',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('invoice_id', sa.Integer(), nullable=False),
@@ -815,6 +827,7 @@ def downgrade() -> None:
 
     op.drop_table('receipt')
     op.drop_table('invoice_line')
+    op.drop_table('week_row')
     with op.batch_alter_table('trip', schema=None) as batch_op:
         batch_op.drop_index('ix_trip_user_date')
         batch_op.drop_index('ix_trip_date')
