@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.descriptions import DUTCH, Words
 from billing.lines import GROUPED_BY, Grouping, Line, build_lines
 from billing.rounding import INTERVALS_MINUTES, RoundingRule, from_cents, from_e4, half_up, wire_quantity
 from billing.sources import Source, expense_net, group_for_invoices
@@ -389,3 +390,14 @@ def test_dividing_work_over_invoices_loses_nothing(work: list[Source]) -> None:
         (source.kind, source.id) for source in work
     )
     assert all({source.project_id for source in group.sources} == {group.project_id} for group in groups)
+
+
+@pytest.mark.parametrize(("unit", "label"), [("hour", "uur"), ("piece", "stuks"), ("km", "km"), ("nacht", "nacht")])
+def test_units_have_labels_and_own_units_are_their_own_label(unit: str, label: str) -> None:
+    assert DUTCH.unit(unit) == label
+
+
+def test_the_caller_brings_the_words() -> None:
+    words = Words(trips="Trips", period="%(first)s to %(last)s")
+    (line,) = build_lines([trip(1, "10", day=3), trip(2, "10")], words=words)
+    assert line.description == "Trips, Website, 03-11-2026 to 18-11-2026"
