@@ -138,6 +138,10 @@ class Organisation(Model):
     is_demo: Mapped[bool] = mapped_column(default=False)
 
 
+INVOICING_ROLES = ("administrator", "project_manager")
+"""Roles that may invoice; asked again in the background before anything is sent."""
+
+
 class User(Model):
     """A person who signs in. Roles: administrator, project_manager, team_manager, user."""
 
@@ -874,6 +878,8 @@ class Transfer(Model):
     due_at: Mapped[datetime] = mapped_column(Instant)
     first_write_at: Mapped[datetime | None] = mapped_column(Instant)
     last_write_at: Mapped[datetime | None] = mapped_column(Instant)
+    check_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    """When to look again at a document that exists: the night, or somebody who asked."""
     remote_id: Mapped[str | None] = mapped_column(String(60))
     remote_number: Mapped[str] = mapped_column(String(60), default="")
     remote_state: Mapped[str] = mapped_column(String(20), default="")

@@ -463,6 +463,7 @@ def upgrade() -> None:
     sa.Column('due_at', sa.DateTime(), nullable=False),
     sa.Column('first_write_at', sa.DateTime(), nullable=True),
     sa.Column('last_write_at', sa.DateTime(), nullable=True),
+    sa.Column('check_at', sa.DateTime(), nullable=True),
     sa.Column('remote_id', sa.String(length=60), nullable=True),
     sa.Column('remote_number', sa.String(length=60), nullable=False),
     sa.Column('remote_state', sa.String(length=20), nullable=False),
@@ -486,6 +487,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('transfer', schema=None) as batch_op:
         batch_op.create_index('ix_transfer_batch_id', ['batch_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_transfer_check_at'), ['check_at'], unique=False)
         batch_op.create_index('ix_transfer_customer_id', ['customer_id'], unique=False)
         batch_op.create_index('ix_transfer_state_due', ['state', 'due_at'], unique=False)
         batch_op.create_index('uq_transfer_op_key', ['op_key'], unique=True, sqlite_where=sa.text("state NOT IN ('rejected', 'released')"), postgresql_where=sa.text("state NOT IN ('rejected', 'released')"))
@@ -873,6 +875,7 @@ def downgrade() -> None:
         batch_op.drop_index('uq_transfer_op_key', sqlite_where=sa.text("state NOT IN ('rejected', 'released')"), postgresql_where=sa.text("state NOT IN ('rejected', 'released')"))
         batch_op.drop_index('ix_transfer_state_due')
         batch_op.drop_index('ix_transfer_customer_id')
+        batch_op.drop_index(batch_op.f('ix_transfer_check_at'))
         batch_op.drop_index('ix_transfer_batch_id')
 
     op.drop_table('transfer')
