@@ -166,7 +166,7 @@ def _entry(text: str) -> _Entry:
     try:
         return _Entry(None, ipaddress.ip_network(name, strict=False), port)
     except ValueError:
-        if match["bracketed"] or not _HOST.fullmatch(name):
+        if match["bracketed"] or not _HOST.fullmatch(_folded(name)):
             raise ValueError(f"{text!r} is neither host[:port] nor CIDR[:port]") from None
         return _Entry(_folded(name), None, port)
 

@@ -83,8 +83,8 @@ class AddressNotUsable(ValueError):
     `reason`: `empty`, `scheme`, `https_required`, `credentials`, `query`, `fragment`, `host`, `port`.
     """
 
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(f"{_SENTENCES[reason]} ({text[:100]!r})")
+    def __init__(self, reason: str) -> None:
+        super().__init__(_SENTENCES[reason])
         self.reason = reason
 
 
@@ -108,15 +108,15 @@ def normalise_hostfact_url(text: str, rule: AddressRule | None = None) -> tuple[
     trimmed = text.strip()
     notices: list[str] = []
     if not trimmed:
-        raise AddressNotUsable("empty", text)
+        raise AddressNotUsable("empty")
     if re.search(r"[\s\x00-\x1f\x7f\\]", trimmed):
-        raise AddressNotUsable("host", text)
+        raise AddressNotUsable("host")
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", trimmed):
         trimmed = f"https://{trimmed}"
         notices.append("https_added")
-    scheme, host, port = _origin(trimmed, text)
+    scheme, host, port = _origin(trimmed)
     if scheme == "http" and not (rule or AddressRule()).allows_plain(host.strip("[]"), port or 80):
-        raise AddressNotUsable("https_required", text)
+        raise AddressNotUsable("https_required")
     path, removed = _without_suffix(urlsplit(trimmed).path)
     if removed:
         notices.append("suffix_removed")
@@ -124,27 +124,27 @@ def normalise_hostfact_url(text: str, rule: AddressRule | None = None) -> tuple[
     return f"{scheme}://{host}{shown_port}{path}", tuple(notices)
 
 
-def _origin(url: str, text: str) -> tuple[str, str, int | None]:
+def _origin(url: str) -> tuple[str, str, int | None]:
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise AddressNotUsable("port" if "ort" in str(error) else "host", text) from error
+        raise AddressNotUsable("port" if "ort" in str(error) else "host") from error
     if parts.scheme not in ("http", "https"):
-        raise AddressNotUsable("scheme", text)
+        raise AddressNotUsable("scheme")
     if "@" in parts.netloc:
-        raise AddressNotUsable("credentials", text)
+        raise AddressNotUsable("credentials")
     if "?" in url:
-        raise AddressNotUsable("query", text)
+        raise AddressNotUsable("query")
     if "#" in url:
-        raise AddressNotUsable("fragment", text)
+        raise AddressNotUsable("fragment")
     if port == 0:
-        raise AddressNotUsable("port", text)
+        raise AddressNotUsable("port")
     try:
         name = parts.hostname or ""
         host = canonical_host(f"[{name}]" if ":" in name else name)
     except ValueError as error:
-        raise AddressNotUsable("host", text) from error
+        raise AddressNotUsable("host") from error
     return parts.scheme, host, port
 
 

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -29,6 +30,13 @@ def post(
 ) -> HttpAnswer:
     url = f"{scheme}://127.0.0.1:{server.port}/v2/"
     return (http or Http(5)).send("POST", url, headers=FORM, body=body, writes=writes, before_write=before_write)
+
+
+def failure(raw: bytes, **options: Any) -> ConnectorError:
+    """The error a call ends in when the server reads it and answers so."""
+    with raw_server(answering(raw)) as server, pytest.raises(ConnectorError) as caught:
+        post(server, **options)
+    return caught.value
 
 
 @pytest.fixture(scope="module")
@@ -166,9 +174,11 @@ def test_R04_a_connection_that_takes_too_long_is_not_sent() -> None:
 
 
 def test_R05_a_server_that_does_not_speak_tls_is_not_sent() -> None:
-    with raw_server(lambda connection, server: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server:
-        with pytest.raises(NotSent) as caught:
-            post(server, scheme="https")
+    def plain(connection: socket.socket, server: RawServer) -> None:
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with raw_server(plain) as server, pytest.raises(NotSent) as caught:
+        post(server, scheme="https")
     assert caught.value.reason == "tls"
 
 
@@ -210,10 +220,8 @@ def test_R07_R08_a_reset_before_the_answer(writes: bool, kind: type[ConnectorErr
 
 
 def test_R07_a_connection_closed_without_an_answer_is_unknown() -> None:
-    with raw_server(lambda connection, server: read_request(connection, server) and None) as server:
-        with pytest.raises(OutcomeUnknown) as caught:
-            post(server)
-    assert caught.value.reason == "reset"
+    error = failure(b"")
+    assert isinstance(error, OutcomeUnknown) and error.reason == "reset"
 
 
 @pytest.mark.parametrize(("writes", "kind"), [(True, OutcomeUnknown), (False, Unavailable)])
@@ -249,17 +257,13 @@ def test_R12_an_answer_in_drips_ends_at_the_total_deadline(start: bytes, certifi
 
 
 def test_R13_R14_a_body_shorter_than_announced_is_cut() -> None:
-    with raw_server(answering(b'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"status":"success"}')) as server:
-        with pytest.raises(OutcomeUnknown) as caught:
-            post(server)
-    assert caught.value.reason == "cut_answer"
+    error = failure(b'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"status":"success"}')
+    assert isinstance(error, OutcomeUnknown) and error.reason == "cut_answer"
 
 
 def test_R14_a_cut_chunk_is_cut() -> None:
-    with raw_server(answering(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\n20\r\n1}')) as server:
-        with pytest.raises(OutcomeUnknown) as caught:
-            post(server)
-    assert caught.value.reason == "cut_answer"
+    error = failure(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\n20\r\n1}')
+    assert isinstance(error, OutcomeUnknown) and error.reason == "cut_answer"
 
 
 def test_chunked_answers_are_put_together() -> None:
@@ -291,10 +295,8 @@ def test_R30_more_than_the_cap_is_refused() -> None:
 
 
 def test_R30_a_compressed_answer_is_refused() -> None:
-    with raw_server(answering(http_answer(b"\x1f\x8b", "200 OK", "Content-Encoding: gzip"))) as server:
-        with pytest.raises(Unavailable) as caught:
-            post(server, writes=False)
-    assert caught.value.reason == "unexpected"
+    error = failure(http_answer(b"\x1f\x8b", "200 OK", "Content-Encoding: gzip"), writes=False)
+    assert isinstance(error, Unavailable) and error.reason == "unexpected"
 
 
 def test_S42_a_guarded_call_does_not_reach_this_machine() -> None:
