@@ -675,9 +675,21 @@ class CustomerMatch(Model):
 
 
 class ImportRun(Model):
-    """A customer import: a row that the worker takes. States: waiting, reading, preview, applying, done, failed."""
+    """A customer import: a row that the worker takes. States: waiting, reading, preview, applying, done, failed.
+
+    A connection has at most one that somebody works on; a preview is at rest, and stale once a newer run came.
+    """
 
     __tablename__ = "import_run"
+    __table_args__ = (
+        Index(
+            "uq_import_run_unfinished",
+            "connection_id",
+            unique=True,
+            sqlite_where=text("state IN ('waiting', 'reading', 'applying')"),
+            postgresql_where=text("state IN ('waiting', 'reading', 'applying')"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connection.id"), index=True)
@@ -701,6 +713,8 @@ class ImportRun(Model):
     calls: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str] = mapped_column(String(40), default="")
     reason_params: Mapped[Any] = mapped_column(Json, default=dict)
+    tries: Mapped[int] = mapped_column(default=0)
+    """Failures and lost owners since something last went well."""
     owner: Mapped[str] = mapped_column(String(80), default="")
     fence: Mapped[int] = mapped_column(default=0)
     lease_until_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -710,6 +724,21 @@ class ImportRun(Model):
 
     connection: Mapped[Connection] = relationship()
     requested_by: Mapped[User | None] = relationship()
+
+
+class ImportPage(Model):
+    """A page of the list that a run has read, so that it goes on after the last one. Removed when the run ends."""
+
+    __tablename__ = "import_page"
+    __table_args__ = (UniqueConstraint("run_id", "reading", "offset"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("import_run.id", ondelete="CASCADE"))
+    reading: Mapped[int] = mapped_column(default=1)
+    """A list that changed while it was read is read a second time."""
+    offset: Mapped[int]
+    remote_ids: Mapped[Any] = mapped_column(Json, default=list)
+    unreadable: Mapped[Any] = mapped_column(Json, default=list)
 
 
 class ImportRow(Model):

@@ -273,6 +273,7 @@ def upgrade() -> None:
     sa.Column('calls', sa.Integer(), nullable=False),
     sa.Column('reason', sa.String(length=40), nullable=False),
     sa.Column('reason_params', sa.Text(), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
     sa.Column('owner', sa.String(length=80), nullable=False),
     sa.Column('fence', sa.Integer(), nullable=False),
     sa.Column('lease_until_at', sa.DateTime(), nullable=True),
@@ -285,6 +286,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('import_run', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_import_run_connection_id'), ['connection_id'], unique=False)
+        batch_op.create_index('uq_import_run_unfinished', ['connection_id'], unique=True, sqlite_where=sa.text("state IN ('waiting', 'reading', 'applying')"), postgresql_where=sa.text("state IN ('waiting', 'reading', 'applying')"))
 
     op.create_table('login_session',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -374,6 +376,17 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_customer_match_customer_id_customer')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_customer_match')),
     sa.UniqueConstraint('connection_id', 'customer_id', name=op.f('uq_customer_match_connection_id_customer_id'))
+    )
+    op.create_table('import_page',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('run_id', sa.Integer(), nullable=False),
+    sa.Column('reading', sa.Integer(), nullable=False),
+    sa.Column('offset', sa.Integer(), nullable=False),
+    sa.Column('remote_ids', sa.Text(), nullable=False),
+    sa.Column('unreadable', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['run_id'], ['import_run.id'], name=op.f('fk_import_page_run_id_import_run'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_import_page')),
+    sa.UniqueConstraint('run_id', 'reading', 'offset', name=op.f('uq_import_page_run_id_reading_offset'))
     )
     op.create_table('import_row',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -889,6 +902,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_import_row_run_action')
 
     op.drop_table('import_row')
+    op.drop_table('import_page')
     op.drop_table('customer_match')
     op.drop_table('vat_mapping')
     op.drop_table('tax_code')
@@ -898,6 +912,7 @@ def downgrade() -> None:
 
     op.drop_table('login_session')
     with op.batch_alter_table('import_run', schema=None) as batch_op:
+        batch_op.drop_index('uq_import_run_unfinished', sqlite_where=sa.text("state IN ('waiting', 'reading', 'applying')"), postgresql_where=sa.text("state IN ('waiting', 'reading', 'applying')"))
         batch_op.drop_index(batch_op.f('ix_import_run_connection_id'))
 
     op.drop_table('import_run')
