@@ -9,6 +9,7 @@ import threading
 
 from sandbox.wefact.seeds import seed_many
 from sandbox.wefact.server import DEMO_KEY, Sandbox
+from sandbox.wefact.switches import UnknownSwitch
 
 
 def _parser(name: str) -> argparse.ArgumentParser:
@@ -27,18 +28,13 @@ def _parser(name: str) -> argparse.ArgumentParser:
 
 def main(name: str, arguments: list[str]) -> int:
     """Serves until SIGTERM or Ctrl-C; prints one line with the address once it listens."""
-    options = _parser(name).parse_args(arguments)
-    sandbox = Sandbox(
-        name,
-        port=options.port,
-        seed=options.seed,
-        api_key=options.api_key,
-        allow_ip=tuple(options.allow_ip),
-        prefix=getattr(options, "prefix", ""),
-        state=options.state,
-        switches=dict(pair.split("=", 1) for pair in options.set),
-        on_death=lambda: os._exit(137),
-    )
+    parser = _parser(name)
+    options = parser.parse_args(arguments)
+    try:
+        sandbox = _sandbox(name, options)
+    except (UnknownSwitch, ValueError) as error:
+        parser.error(str(error))
+
     if options.debtors and len(sandbox.books.debtors) < options.debtors:
         seed_many(sandbox.books, options.debtors)
         sandbox.office.save()
@@ -51,3 +47,17 @@ def main(name: str, arguments: list[str]) -> int:
         pass
     sandbox.close()
     return 0
+
+
+def _sandbox(name: str, options: argparse.Namespace) -> Sandbox:
+    return Sandbox(
+        name,
+        port=options.port,
+        seed=options.seed,
+        api_key=options.api_key,
+        allow_ip=tuple(options.allow_ip),
+        prefix=getattr(options, "prefix", ""),
+        state=options.state,
+        switches=dict(pair.split("=", 1) for pair in options.set),
+        on_death=lambda: os._exit(137),
+    )

@@ -98,7 +98,8 @@ class Office:
 
     def _journal(self, request: Request, now: datetime) -> JournalEntry:
         identifier = self.books.next_journal_identifier()
-        path = request.path.partition("?")[0]
+        keys = {self.gate.api_key, request.key}
+        path = _redacted(request.path.partition("?")[0], keys)
         return JournalEntry(
             identifier,
             f"request-{identifier}",
@@ -109,7 +110,7 @@ class Office:
             request.content_type,
             request.controller,
             request.action,
-            _without(request.values, {self.gate.api_key, request.key}),
+            _without(request.values, keys),
         )
 
     def _answered(self, request: Request, entry: JournalEntry, now: datetime) -> Reply:
@@ -250,6 +251,12 @@ def _record_of(answer: Answer) -> str:
     return ""
 
 
+def _redacted(text: str, keys: set[str]) -> str:
+    for key in keys:
+        text = text.replace(key, "(key)") if len(key) > 3 else text
+    return text
+
+
 def _without(values: dict[str, Any], keys: set[str]) -> dict[str, Any]:
     """The parameters without the key, wherever it may have slipped in, and with long texts shortened."""
     kept: dict[str, Any] = {}
@@ -257,8 +264,6 @@ def _without(values: dict[str, Any], keys: set[str]) -> dict[str, Any]:
         if isinstance(value, dict):
             kept[name] = _without(value, keys)
             continue
-        text = str(value)
-        for key in keys:
-            text = text.replace(key, "(key)") if len(key) > 3 else text
+        text = _redacted(str(value), keys)
         kept[name] = text if len(text) <= _LONG_TEXT else f"{text[:100]}… ({len(text)} characters)"
     return kept

@@ -93,3 +93,9 @@ def test_hostfact_has_no_rate_headers_but_a_cookie_and_no_store(hostfact):
     assert not [name for name in answer.headers if name.lower().startswith("api-ratelimit")]
     assert "PHPSESSID" in answer.headers["Set-Cookie"]
     assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_hostfact_may_have_a_limit_of_its_own(hostfact):
+    hostfact.server.switches.rate_per_minute = 1
+    answers = [ask(hostfact.server, hostfact.server.api_key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 403]
