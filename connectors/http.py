@@ -67,10 +67,7 @@ class Http:
         self._address_rule = address_rule
         self._cap_bytes = cap_bytes
         self._connect_seconds = connect_seconds
-        self._tls = ssl.create_default_context()
-        if ca_file:
-            self._tls.load_verify_locations(cafile=ca_file)
-        self._tls.sslsocket_class = _TlsSocket
+        self._tls = _trusting(ca_file)
 
     def send(
         self,
@@ -119,6 +116,16 @@ class Http:
             if len(body) > self._cap_bytes:
                 raise lost("oversize", http_status=status, limit=self._cap_bytes)
         return HttpAnswer(status, {name.lower(): value for name, value in response.headers.items()}, bytes(body))
+
+
+@functools.lru_cache(maxsize=8)
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    """Who is believed: the system's authorities and the private one. Read once per process, because reading them takes longer than a call."""
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    context.sslsocket_class = _TlsSocket
+    return context
 
 
 def retried(attempt: Callable[[], Result], pause: Callable[[float], None], call_seconds: float) -> Result:
