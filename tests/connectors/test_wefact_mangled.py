@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +40,7 @@ def mangled(draw: st.DrawFn, original: dict[str, Any]) -> bytes:
         if draw(st.booleans()) and isinstance(holder, dict):
             del holder[path[-1]]
         else:
-            holder[path[-1]] = draw(ODD_VALUES)
+            holder[path[-1]] = copy.deepcopy(draw(ODD_VALUES))
         if not body:
             break
     raw = json.dumps(body).encode("utf-8", "surrogatepass")
