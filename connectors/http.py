@@ -99,7 +99,7 @@ class Http:
         except _Stopped as stopped:
             raise stopped.error from None
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise _transport_error(error, moment, lost) from error
+            raise _transport_error(error, lost) from error
         finally:
             adapter.close()
 
@@ -188,8 +188,6 @@ class _Moment:
     connect_seconds: float
     address_rule: AddressRule | None
     before_write: Callable[[], None] | None
-    connected: bool = False
-    wrote: bool = False
 
     def remaining(self) -> float:
         """Seconds to the deadline. Raises `TimeoutError` past it."""
@@ -288,7 +286,6 @@ class _OneGo:
         except (OSError, HTTPError) as error:
             raise NotSent("tls" if self._encrypted() else "connection_refused", str(error)) from error
         self.sock.moment = self.moment
-        self.moment.connected = True
 
     def request(self, *arguments: Any, **keywords: Any) -> None:
         """Connect, ask, and only then write head and body together."""
@@ -302,7 +299,6 @@ class _OneGo:
             self.sock.settimeout(self.moment.remaining())
         except TimeoutError as error:
             raise NotSent("connect_timeout", str(error)) from error
-        self.moment.wrote = True
         self.sock.sendall(bytes(held))
 
     def send(self, data: Any) -> None:
@@ -351,11 +347,12 @@ class _Adapter(HTTPAdapter):
         return pool
 
 
-def _transport_error(error: Exception, moment: _Moment, lost: type[ConnectorError]) -> ConnectorError:
-    """What a failed call means. When in doubt the request left."""
-    if not moment.wrote and isinstance(error, (requests.ConnectTimeout, requests.exceptions.InvalidURL)):
-        reason = "connect_timeout" if isinstance(error, requests.ConnectTimeout) else "not_configured"
-        return NotSent(reason, str(error)[:500])
+def _transport_error(error: Exception, lost: type[ConnectorError]) -> ConnectorError:
+    """What a failed call means. Our connections name what happens before the first byte themselves, so in doubt the request left."""
+    if isinstance(error, requests.ConnectTimeout):
+        return NotSent("connect_timeout", str(error)[:500])
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return NotSent("not_configured", str(error)[:500])
     return lost(_lost_reason(error), str(error)[:500])
 
 
