@@ -107,6 +107,26 @@ def lock(source_type: str, ids: Iterable[int]) -> None:
         db.session.execute(select(model.id).where(model.id.in_(part)).order_by(model.id).with_for_update()).all()
 
 
+class StaleSources(Exception):
+    """Some of this work was changed or deleted since it was looked at; nothing was changed here."""
+
+
+def lock_unchanged(versions: Iterable[Sequence[Any]]) -> None:
+    """Locks the sources ([type, id, version, …] each) and makes sure that they are still at these versions. Raises StaleSources."""
+    expected: dict[str, dict[int, int]] = {}
+    for source_type, source_id, version, *_rest in versions:
+        expected.setdefault(source_type, {})[source_id] = version
+    for source_type in sorted(expected):
+        model = SOURCES[source_type]
+        found: dict[int, int] = {}
+        for part in chunked(sorted(expected[source_type])):
+            rows = db.session.execute(select(model.id, model.version).where(model.id.in_(part)).order_by(model.id).with_for_update())
+            found |= {row.id: row.version for row in rows}
+        if found != expected[source_type]:
+            db.session.rollback()
+            raise StaleSources
+
+
 def reserve(transfer: Transfer, takes: Sequence[Taken], now: datetime) -> None:
     """Claims the sources for a transfer, in the caller's transaction.
 

@@ -1,0 +1,461 @@
+"""Invoices into a package: writing the intent, then creating, checking, sending, and finding out after a lost answer.
+
+The commit points are those of reliability 2.4 (WX): the intent with its claims first; `creating` before the call; the other side's
+id right after it; `finalising` before the mail; number, links and mirror in one transaction at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+import audit
+from connectors.base import Connector
+from connectors.errors import AccessRefused, ConnectorError, NotFound, NotProcessed, NotSent, OutcomeUnknown, Rejected, Unsupported
+from connectors.records import DraftLine, InvoiceDraft, RemoteInvoice, Search
+from invoicing import mirrors
+from models import Connection, ExternalLink, Transfer, User, db
+from transfers import connections, flow, ledger
+from transfers.ledger import Job, move, reload
+from transfers.wire import WorkerContext
+
+MOST_RESENDS = 2
+"""Automatic new attempts at creating, each after two complete searches that found nothing."""
+
+SENT_STATES = ("sent", "partly_paid", "paid", "credited")
+RECHECK_AFTER = timedelta(hours=20)
+
+
+def run(context: WorkerContext, job: Job) -> None:
+    """Takes a claimed transfer as far as it gets now: to rest, to a state that waits, or to a person."""
+    flow.run(context, job, STEPS)
+
+
+# --- queued → creating → created ------------------------------------------------------------------------------------------------
+
+
+def _queued(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
+    now = context.clock()
+    if not flow.requester_may(job):
+        return flow.stop(job, "attention", now, reason="requester_disabled")
+    if _customer_there(job) is None:
+        return flow.stop(job, "rejected", now, reason="customer_not_linked")
+    if job.attempt >= 1:
+        return _search(context, connector, job)
+    return _create(context, connector, job)
+
+
+def _create(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
+    now = context.clock()
+    draft = _draft(job)
+    lease = context.timing(connector.vendor).lease
+    move(
+        job,
+        "creating",
+        now,
+        attempt=job.attempt + 1,
+        stage="create",
+        searches=0,
+        first_write_at=job.first_write_at or now,
+        last_write_at=now,
+        owner=context.owner,
+        lease_until_at=now + timedelta(seconds=lease),
+    )
+    job = reload(job)
+    try:
+        remote = connector.create_invoice(draft)
+    except Rejected as error:
+        return flow.stop(job, "rejected", context.clock(), reason=error.reason, params=flow.error_params(error), due_at=context.clock())
+    except (NotSent, NotProcessed, Unsupported) as error:
+        return flow.wait(context, job, connector.vendor, error, state="queued")
+    except OutcomeUnknown as error:
+        return flow.unknown(context, job, connector.vendor, error)
+    return _created(context, connector, _adopt(context, job, remote), remote)
+
+
+def _draft(job: Job) -> InvoiceDraft:
+    payload = job.payload
+    remote_customer_id, remote_customer_number = _customer_there(job) or ("", "")
+    lines = tuple(
+        DraftLine(
+            description=line["description"],
+            quantity=Decimal(line["quantity"]),
+            unit=line["unit"],
+            unit_price=Decimal(line["unit_price"]),
+            net=Decimal(line["net_cents"]).scaleb(-2),
+            item_code=line["item_code"],
+            vat_code=line["vat_code"],
+            vat_percentage=None if line["vat_bp"] is None else Decimal(line["vat_bp"]).scaleb(-2),
+            on=date.fromisoformat(line["on"]),
+        )
+        for line in payload["lines"]
+    )
+    return InvoiceDraft(
+        marker=job.marker,
+        customer_remote_id=remote_customer_id,
+        customer_number=remote_customer_number,
+        date=date.fromisoformat(payload["date"]),
+        lines=lines,
+        reference=payload["reference"],
+        text=payload["text"],
+        term_days=payload["term_days"],
+        currency=payload["currency"],
+    )
+
+
+def _adopt(context: WorkerContext, job: Job, remote: RemoteInvoice) -> Job:
+    """The other side's id is ours from here on; it is written down before anything else is done with it."""
+    now = context.clock()
+    try:
+        move(
+            job,
+            "created",
+            now,
+            remote_id=remote.remote_id,
+            remote_number=remote.number,
+            remote_state=remote.state,
+            remote_net_cents=_cents(remote.net),
+            remote_vat_cents=_cents(remote.vat),
+            remote_gross_cents=_cents(remote.gross),
+            backoffs=0,
+            **flow.keep(context, job, now),
+        )
+    except IntegrityError:
+        db.session.rollback()
+        move(job, "attention", now, reason="remote_id_taken", params={"remote_id": remote.remote_id})
+    return reload(job)
+
+
+# --- created → done or finalising -----------------------------------------------------------------------------------------------
+
+
+def _created(context: WorkerContext, connector: Connector, job: Job, remote: RemoteInvoice | None = None) -> Job | None:
+    """What stands there must be what was sent, to the cent, before it counts or anybody gets mail."""
+    if job.state != "created":
+        return None
+    assert job.remote_id is not None
+    if remote is None or job.send:  # before mailing it is read again, however fresh the answer was
+        try:
+            remote = connector.show(job.remote_id)
+        except NotFound:
+            return flow.stop(job, "attention", context.clock(), reason="document_gone")
+        except AccessRefused:
+            raise
+        except ConnectorError as error:
+            return flow.wait(context, job, connector.vendor, error)
+    now = context.clock()
+    if difference := _content_difference(job, remote):
+        return flow.stop(job, "attention", now, reason="content_differs", params=difference, **_remote_values(remote))
+    if _totals_differ(job, remote) and not job.accepts_remote_totals:
+        return flow.stop(job, "attention", now, reason="totals_differ", params=_totals(job, remote), **_remote_values(remote))
+    if remote.state in SENT_STATES or not job.send:
+        return finish(context, job, remote)
+    if remote.state != "draft":
+        return flow.stop(job, "attention", now, reason="unexpected_state", params={"state": remote.status_code}, **_remote_values(remote))
+    if remote.blocked:
+        return flow.stop(job, "attention", now, reason="draft_blocked", **_remote_values(remote))
+    if not remote.email.strip():
+        return flow.stop(job, "attention", now, reason="no_email_there", **_remote_values(remote))
+    return _send(context, connector, job)
+
+
+def _send(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
+    now = context.clock()
+    if not flow.requester_may(job):
+        return flow.stop(job, "attention", now, reason="requester_disabled")
+    lease = context.timing(connector.vendor).lease
+    move(
+        job,
+        "finalising",
+        now,
+        stage="send",
+        searches=0,
+        last_write_at=now,
+        owner=context.owner,
+        lease_until_at=now + timedelta(seconds=lease),
+    )
+    job = reload(job)
+    assert job.remote_id is not None
+    try:
+        sent = connector.send(job.remote_id)
+    except Rejected as error:
+        return flow.stop(job, "attention", context.clock(), reason="send_refused", params=flow.error_params(error))
+    except (NotSent, NotProcessed, Unsupported) as error:
+        return flow.wait(context, job, connector.vendor, error, state="created")
+    except OutcomeUnknown as error:
+        return flow.unknown(context, job, connector.vendor, error)
+    if sent.invoice is None or sent.invoice.state not in SENT_STATES:
+        # It went out for certain; its number is read as soon as the package answers again.
+        gap = context.timing(connector.vendor).search_gap
+        if isinstance(sent.problem, AccessRefused):
+            connections.note_failure(job.connection_id, sent.problem, context.clock())
+        return flow.stop(job, "uncertain", context.clock(), reason="sent_not_read", due_at=context.clock() + timedelta(seconds=gap))
+    return finish(context, job, sent.invoice)
+
+
+def finish(context: WorkerContext, job: Job, remote: RemoteInvoice) -> Job | None:
+    """The end: links live, totals and number kept, the mirror when it was sent, an audit row; one transaction."""
+    now = context.clock()
+    is_sent = remote.state in SENT_STATES
+    try:
+        move(job, "done", now, commit=False, check_at=None if is_sent else now + RECHECK_AFTER, **_remote_values(remote))
+        transfer = db.session.get_one(Transfer, job.id, populate_existing=True)
+        if is_sent and not mirrors.has_mirror(job.id):
+            vendor = db.session.get_one(Connection, job.connection_id).vendor
+            mirrors.insert_mirror(transfer, vendor, facts_of(remote), now)
+        audit.record(
+            db.session.get(User, job.requested_by_id or 0),
+            "invoiced_elsewhere",
+            "transfer",
+            job.id,
+            now,
+            number=remote.number,
+            sent=is_sent,
+        )
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        move(job, "attention", now, reason="number_taken", params={"number": remote.number}, **_remote_values(remote))
+    return None
+
+
+# --- uncertain → checking → … ---------------------------------------------------------------------------------------------------
+
+
+def _uncertain(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
+    """Settle time is over: whatever the other side was doing, it has done by now."""
+    now = context.clock()
+    move(job, "checking", now, **flow.keep(context, job, now))
+    return reload(job)
+
+
+def _checking(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
+    return _look_at_sent(context, connector, job) if job.stage == "send" else _search(context, connector, job)
+
+
+def _search(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
+    """Looks for our marker. One: adopted. None, twice and apart: created again. Anything else: a person."""
+    now = context.clock()
+    try:
+        found = connector.find(_wanted(job, now))
+    except Unsupported:
+        return flow.stop(job, "attention", context.clock(), reason="cannot_search")
+    except AccessRefused:
+        raise
+    except ConnectorError as error:
+        return flow.wait(context, job, connector.vendor, error)
+    now = context.clock()
+    if len(found.matches) == 1:
+        return _created(context, connector, _adopt(context, job, found.matches[0]), found.matches[0])
+    if len(found.matches) > 1:
+        return flow.stop(job, "attention", now, reason="found_many", params={"ids": ", ".join(one.remote_id for one in found.matches)})
+    if not found.complete:
+        return flow.stop(job, "attention", now, reason="search_incomplete")
+    if job.state == "queued":  # the attempt before was certainly not processed: one look is enough
+        return _create(context, connector, job)
+    if job.searches == 0:
+        gap = context.timing(connector.vendor).search_gap
+        return flow.stop(job, "checking", now, reason="not_found_yet", searches=1, due_at=now + timedelta(seconds=gap))
+    if found.candidates:
+        numbers = ", ".join(one.number for one in found.candidates)
+        return flow.stop(job, "attention", now, reason="found_similar", params={"numbers": numbers})
+    if job.resends >= MOST_RESENDS:
+        return flow.stop(job, "attention", now, reason="resent_too_often")
+    move(job, "queued", now, reason="not_there", commit=False, resends=job.resends + 1, searches=0, **flow.keep(context, job, now))
+    db.session.commit()
+    return _create(context, connector, reload(job))
+
+
+def _wanted(job: Job, now: datetime) -> Search:
+    remote_customer_id, remote_customer_number = _customer_there(job) or ("", "")
+    return Search(
+        marker=job.marker,
+        customer_number=remote_customer_number,
+        customer_remote_id=remote_customer_id,
+        since=(job.first_write_at or job.created_at).isoformat(),
+        until=now.isoformat(),
+        net=Decimal(job.payload["net_cents"]).scaleb(-2),
+        date=date.fromisoformat(job.payload["date"]),
+    )
+
+
+def _look_at_sent(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
+    """After a lost answer to the mailing: sent is done; still a draft is sent once more, then a person decides."""
+    assert job.remote_id is not None
+    try:
+        remote = connector.show(job.remote_id)
+    except NotFound:
+        return flow.stop(job, "attention", context.clock(), reason="document_gone")
+    except AccessRefused:
+        raise
+    except ConnectorError as error:
+        return flow.wait(context, job, connector.vendor, error)
+    now = context.clock()
+    if remote.state in SENT_STATES:
+        return finish(context, job, remote)
+    if remote.state != "draft" or job.resends >= 1:
+        return flow.stop(job, "attention", now, reason="send_unconfirmed", params={"state": remote.status_code}, **_remote_values(remote))
+    if job.searches == 0:
+        gap = context.timing(connector.vendor).search_gap
+        return flow.stop(job, "checking", now, reason="not_sent_yet", searches=1, due_at=now + timedelta(seconds=gap))
+    move(job, "created", now, reason="not_sent", resends=job.resends + 1, searches=0, **flow.keep(context, job, now))
+    return reload(job)
+
+
+STEPS: dict[str, Callable[[WorkerContext, Connector, Job], Job | None]] = {
+    "queued": _queued,
+    "created": _created,
+    "uncertain": _uncertain,
+    "checking": _checking,
+}
+
+
+# --- Looking again at documents that exist --------------------------------------------------------------------------------------
+
+
+def look_again_one(context: WorkerContext) -> bool:
+    """Takes one finished invoice whose turn it is and reads how it stands there: a draft that was sent gets its mirror."""
+    now = context.clock()
+    statement = (
+        select(Transfer.id, Transfer.connection_id, Transfer.remote_id)
+        .join(Connection, Connection.id == Transfer.connection_id)
+        .where(Transfer.kind == "invoice", Transfer.state == "done", Transfer.check_at <= now, Connection.state == "connected")
+        .order_by(Transfer.check_at)
+        .limit(1)
+    )
+    row = db.session.execute(statement).first()
+    if row is None:
+        db.session.rollback()
+        return False
+    later = now + RECHECK_AFTER
+    taken = db.session.execute(
+        update(Transfer).where(Transfer.id == row.id, Transfer.check_at <= now).values(check_at=later).returning(Transfer.id)
+    )
+    won = taken.first() is not None
+    to = connections.access(context.settings, db.session.get_one(Connection, row.connection_id)) if won else None
+    db.session.commit()
+    if to is None or row.remote_id is None:
+        return True
+    connector, _wire = context.open(to)
+    try:
+        remote = connector.show(row.remote_id)
+    except NotFound:
+        _note_removed(row.id, context.clock())
+    except NotProcessed as error:
+        db.session.execute(update(Transfer).where(Transfer.id == row.id).values(check_at=now + timedelta(seconds=error.retry_after or 60)))
+        db.session.commit()
+        return False
+    except ConnectorError as error:
+        connections.note_failure(row.connection_id, error, context.clock())
+    else:
+        note_remote(row.id, connector.vendor, remote, context.clock())
+    return True
+
+
+def note_remote(transfer_id: int, vendor: str, remote: RemoteInvoice, now: datetime) -> None:
+    """Keeps how a finished invoice stands there now. Commits."""
+    transfer = db.session.get_one(Transfer, transfer_id)
+    before = transfer.remote_state
+    transfer.remote_state, transfer.remote_number, transfer.updated_at = remote.state, remote.number, now
+    is_over = remote.state in ("paid", "credited", "credit")
+    transfer.check_at = None if is_over else now + RECHECK_AFTER
+    if remote.state in SENT_STATES:
+        if mirrors.has_mirror(transfer_id):
+            mirrors.refresh_mirror(transfer_id, facts_of(remote), now)
+        else:
+            mirrors.insert_mirror(transfer, vendor, facts_of(remote), now)
+    if before != remote.state:
+        ledger.add_event(transfer_id, "done", now, "seen_there", {"state": remote.state, "number": remote.number})
+    db.session.commit()
+
+
+def _note_removed(transfer_id: int, now: datetime) -> None:
+    transfer = db.session.get_one(Transfer, transfer_id)
+    if transfer.remote_state != "removed":
+        transfer.remote_state, transfer.updated_at = "removed", now
+        ledger.add_event(transfer_id, "done", now, "removed_there")
+    transfer.check_at = None
+    db.session.commit()
+
+
+# --- Small pieces ---------------------------------------------------------------------------------------------------------------
+
+
+def facts_of(remote: RemoteInvoice) -> mirrors.RemoteFacts:
+    return mirrors.RemoteFacts(
+        remote_id=remote.remote_id,
+        number=remote.number,
+        state=remote.state,
+        date=remote.date,
+        due_on=remote.due_on,
+        net_cents=_cents(remote.net),
+        vat_cents=_cents(remote.vat),
+        gross_cents=_cents(remote.gross),
+        open_cents=None if remote.open_amount is None else _cents(remote.open_amount),
+        reference=remote.reference,
+    )
+
+
+def _customer_there(job: Job) -> tuple[str, str] | None:
+    """The id and number of the job's customer in the package, as far as they are linked."""
+    link = db.session.execute(
+        select(ExternalLink.external_id, ExternalLink.external_code).where(
+            ExternalLink.connection_id == job.connection_id, ExternalLink.local_type == "customer", ExternalLink.local_id == job.customer_id
+        )
+    ).first()
+    db.session.rollback()
+    return (link.external_id, link.external_code) if link else None
+
+
+def _cents(amount: Decimal) -> int:
+    return int((amount * 100).to_integral_value(rounding="ROUND_HALF_UP"))
+
+
+def _remote_values(remote: RemoteInvoice) -> dict[str, Any]:
+    return {
+        "remote_number": remote.number,
+        "remote_state": remote.state,
+        "remote_net_cents": _cents(remote.net),
+        "remote_vat_cents": _cents(remote.vat),
+        "remote_gross_cents": _cents(remote.gross),
+    }
+
+
+def _totals(job: Job, remote: RemoteInvoice) -> dict[str, Any]:
+    return {
+        "ours": job.payload["gross_cents"],
+        "theirs": _cents(remote.gross),
+        "net": _cents(remote.net) - job.payload["net_cents"],
+        "vat": _cents(remote.vat) - job.payload["vat_cents"],
+    }
+
+
+def _totals_differ(job: Job, remote: RemoteInvoice) -> bool:
+    ours = (job.payload["net_cents"], job.payload["vat_cents"], job.payload["gross_cents"])
+    return ours != (_cents(remote.net), _cents(remote.vat), _cents(remote.gross))
+
+
+def _content_difference(job: Job, remote: RemoteInvoice) -> dict[str, Any]:
+    """The first thing in which their document is not ours, or nothing."""
+    link = job.payload["customer"]["remote_id"]
+    if link and remote.customer_remote_id and remote.customer_remote_id != link:
+        return {"field": "customer", "ours": link, "theirs": remote.customer_remote_id}
+    if remote.marker != job.marker and job.stage != "adopt":
+        return {"field": "marker", "ours": job.marker, "theirs": remote.marker}
+    lines = job.payload["lines"]
+    if len(remote.lines) != len(lines):
+        return {"field": "lines", "ours": len(lines), "theirs": len(remote.lines)}
+    for position, (ours, theirs) in enumerate(zip(lines, remote.lines, strict=True), start=1):
+        for name, mine, yours in (
+            ("item", ours["item_code"], theirs.item_code),
+            ("quantity", Decimal(ours["quantity"]), theirs.quantity),
+            ("unit_price", Decimal(ours["unit_price"]), theirs.unit_price),
+        ):
+            if mine != yours and (mine or yours):
+                return {"field": name, "line": position, "ours": str(mine), "theirs": str(yours)}
+    return {}
