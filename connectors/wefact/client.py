@@ -131,7 +131,7 @@ class WeFactClient:
             course.outcome = "ok"
             return result
         except ConnectorError as error:
-            course.outcome = error.reason
+            course.outcome, course.http_status = error.reason, _whole(error.params.get("http_status"))
             self._without_key(error)
             raise
         finally:
@@ -162,7 +162,7 @@ class WeFactClient:
             raise (OutcomeUnknown if writes else Unavailable)("unexpected", str(error), field=error.field) from error
 
     def _journalled(self, course: _Course) -> Answer:
-        status = course.answer.status if course.answer else None
+        status = course.answer.status if course.answer else course.http_status
         body = self._excerpt(course.answer.body) if course.answer else ""
         return Answer(course.outcome, status, body, int((time.monotonic() - course.started) * 1000))
 
@@ -190,6 +190,7 @@ class _Course:
     started: float
     outcome: str = "interrupted"
     answer: HttpAnswer | None = None
+    http_status: int | None = None
 
 
 def _listing(found: Envelope, key: str) -> Listing:

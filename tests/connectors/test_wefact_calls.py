@@ -456,3 +456,13 @@ def test_list_calls_exact_forms() -> None:
     assert remote.calls[1] == {
         "sort": "ProductCode", "order": "ASC", "offset": "0", "limit": "1000", "api_key": KEY, "controller": "product", "action": "list",
     }  # fmt: skip
+
+
+@responses.activate
+def test_a_redirect_is_journalled_with_its_code() -> None:
+    responses.post(WEFACT_URL, status=302, headers={"Location": f"https://elders.example/?api_key={KEY}"})
+    wire = RecordingWire()
+    with pytest.raises(Rejected) as caught:
+        connector(wire=wire).create_invoice(draft())
+    assert (wire.answers[0].outcome, wire.answers[0].http_status) == ("redirect", 302)
+    assert KEY not in repr(caught.value.params)
