@@ -190,12 +190,20 @@ def _send(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
     except OutcomeUnknown as error:
         return flow.unknown(context, job, connector.vendor, error)
     if sent.invoice is None or sent.invoice.state not in SENT_STATES:
-        # It went out for certain; its number is read as soon as the package answers again.
-        gap = context.timing(connector.vendor).search_gap
-        if isinstance(sent.problem, AccessRefused):
-            connections.note_failure(job.connection_id, sent.problem, context.clock())
-        return flow.stop(job, "uncertain", context.clock(), reason="sent_not_read", due_at=context.clock() + timedelta(seconds=gap))
+        return _sent_but_not_read(context, job, connector.vendor, sent.problem)
     return finish(context, job, sent.invoice)
+
+
+def _sent_but_not_read(context: WorkerContext, job: Job, vendor: str, problem: ConnectorError | None) -> Job | None:
+    """It went out for certain; its number is read as soon as the package answers again."""
+    now = context.clock()
+    if isinstance(problem, AccessRefused):
+        connections.note_failure(job.connection_id, problem, now)
+    seconds = context.timing(vendor).search_gap
+    reason = "sent_not_read"
+    if isinstance(problem, NotProcessed) and problem.reason == "budget":
+        reason, seconds = "budget", problem.retry_after or seconds
+    return flow.stop(job, "uncertain", now, reason=reason, due_at=now + timedelta(seconds=seconds))
 
 
 def finish(context: WorkerContext, job: Job, remote: RemoteInvoice) -> Job | None:

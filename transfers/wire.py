@@ -21,6 +21,10 @@ LIMITS: dict[str, tuple[tuple[int, int], ...]] = {"wefact": ((60, 180), (3600, 3
 """Per package: (seconds, calls) that may not be passed (contract wefact 4)."""
 
 
+SHORT_WAIT_SECONDS, SHORT_WAITS = 1, 5
+"""A pace counted per second is waited for on the spot."""
+
+
 class FenceLost(Exception):
     """Somebody else has this transfer now, or it changed: this worker must not write any more."""
 
@@ -38,7 +42,7 @@ class WorkerContext:
         self, to: Access, *, transfer_id: int | None = None, fence: int = 0, import_run_id: int | None = None
     ) -> tuple[Connector, DatabaseWire]:
         """A connector on its wire. Close every transaction before calling it: nothing may be open during a call."""
-        wire = DatabaseWire(to, self.clock, transfer_id, fence, import_run_id)
+        wire = DatabaseWire(to, self.clock, self.pause, transfer_id, fence, import_run_id)
         return open_connector(self.settings, to, wire, self.pause), wire
 
     def timing(self, vendor: str) -> Timing:
@@ -49,10 +53,17 @@ class DatabaseWire:
     """A `connectors.base.Wire` for one transfer, import or page. Each step is a transaction of its own, none is open during a call."""
 
     def __init__(
-        self, to: Access, clock: Callable[[], datetime], transfer_id: int | None = None, fence: int = 0, import_run_id: int | None = None
+        self,
+        to: Access,
+        clock: Callable[[], datetime],
+        pause: Callable[[float], None],
+        transfer_id: int | None = None,
+        fence: int = 0,
+        import_run_id: int | None = None,
     ) -> None:
         self._to = to
         self._clock = clock
+        self._pause = pause
         self._transfer_id = transfer_id
         self._fence = fence
         self._import_run_id = import_run_id
@@ -60,12 +71,17 @@ class DatabaseWire:
         self.calls = 0
 
     def take(self) -> None:
-        now = self._clock()
-        budget = _locked_budget(self._to.budget_key)
-        wait = _seconds_to_wait(budget, now, LIMITS.get(self._to.vendor, ()))
-        if wait:
+        for _try in range(SHORT_WAITS):
+            now = self._clock()
+            wait = _seconds_to_wait(_locked_budget(self._to.budget_key), now, LIMITS.get(self._to.vendor, ()))
+            if not wait:
+                break
             db.session.rollback()
-            raise NotProcessed("budget", retry_after=wait)
+            if wait > SHORT_WAIT_SECONDS:
+                raise NotProcessed("budget", retry_after=wait)
+            self._pause(wait)
+        else:
+            raise NotProcessed("budget", retry_after=SHORT_WAIT_SECONDS)
         call = RemoteCall(
             connection_id=self._to.connection_id,
             transfer_id=self._transfer_id,
