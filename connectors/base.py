@@ -67,6 +67,9 @@ class Connector(Protocol):
 
     def find_customer(self, number: str) -> CustomerRecord | None: ...
 
+    def look_alikes(self, customer: NewCustomer) -> list[CustomerRecord]:
+        """Customers there that may be this one. A help for a question, no proof: the caller compares, and some may be left out."""
+
     def create_customer(self, customer: NewCustomer) -> CustomerRecord: ...
 
     def find(self, search: Search) -> Found: ...

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 from connectors.addresses import AddressRule
 from connectors.base import Wire
@@ -33,6 +35,10 @@ from connectors.wefact.values import FieldValue, Unusable, identifier, same_code
 
 PAGE_SIZE = 1000
 """Also the most that a page may hold (contract wefact 5)."""
+
+
+LOOK_ALIKE_PAGES = 2
+SHORTEST_WORD = 3
 
 
 def _utc_now() -> datetime:
@@ -126,6 +132,26 @@ class WeFactConnector:
             raise Unavailable("incomplete_list", "customers")
         return None
 
+    def look_alikes(self, customer: NewCustomer) -> list[CustomerRecord]:
+        """Customers with this e-mail address, and those whose name holds our name's longest word; list rows, at most two pages each.
+
+        A list row tells no VAT or chamber number and cannot be searched by one (contract wefact 5, 8.1).
+        """
+        found: dict[str, CustomerRecord] = {}
+        for field, text in (("EmailAddress", customer.email.strip()), ("CompanyName", _telling_word(customer.company_name))):
+            if text:
+                found |= {record.remote_id: record for record in self._searched(field, text)}
+        return list(found.values())
+
+    def _searched(self, field: str, text: str) -> Iterator[CustomerRecord]:
+        asked = {"searchat": field, "searchfor": text, "sort": "DebtorCode", "order": "ASC"}
+        try:
+            for page in islice(pages(self._client.debtor_list, asked, self._page_size), LOOK_ALIKE_PAGES):
+                yield from _customer_page(page).rows
+        except Unavailable as error:
+            if error.reason != "incomplete_list":
+                raise
+
     def create_customer(self, customer: NewCustomer) -> CustomerRecord:
         """Create a customer. After any error, `find_customer` tells whether it exists now: the number is the key (contract wefact 8.3)."""
         return self._client.debtor_add(mapping.customer_fields(customer))
@@ -162,6 +188,12 @@ def _checked_id(remote_id: str) -> str:
         return identifier(remote_id)
     except Unusable as error:
         raise Rejected("invalid_for_wire", str(error), field="remote_id") from error
+
+
+def _telling_word(name: str) -> str:
+    """The longest word, plain letters before others because a search may or may not see through accents; empty when all are short."""
+    words = [word for word in re.findall(r"[^\W_]+", name) if len(word) >= SHORTEST_WORD]
+    return max(words, key=lambda word: (word.isascii(), len(word)), default="")
 
 
 def _as_row(raw: object) -> mapping.Row:
