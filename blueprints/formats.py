@@ -251,6 +251,31 @@ REASONS |= {
 }
 
 
+REASONS |= {
+    # What a customer import says of a run or a row (transfers.imports), and a look-up of one customer (transfers.customers).
+    "import_incomplete_list": _l(
+        "The list changed while it was read, also the second time. What was read is taken over, and nobody is marked as gone. Import again."
+    ),
+    "import_too_many_missing": _l(
+        "%(missing)s of %(linked)s linked customers are not in the list any more, so none of them was marked as gone. Look whether this is "
+        "the right administration."
+    ),
+    "import_interrupted": _l("The import was interrupted too often, so it was given up. Start it again; ask your administrator when it stays."),
+    "no_name": _l("There is no name on it. Fill in a company or a last name there, and import again."),
+    "unreadable_row": _l("This row cannot be read: %(detail)s. Correct it there, and import again."),
+    "not_saved": _l("The database refused this row, so nothing of it was taken over. Import again; when it stays, add the customer by hand."),
+    "duplicate_number": _l("Same number as %(name)s there"),
+    "number_taken": _l("Its number there belongs to %(name)s here"),
+    "number_linked": _l("%(name)s here has this number, and is linked to another customer there"),
+    "odd_number": _l("A number that Uurwerk cannot hold or send; choose Create new to take it over without its number"),
+    "alike_vat_number": _l("Same VAT number as %(name)s here"),
+    "alike_coc_number": _l("Same chamber of commerce number as %(name)s here"),
+    "alike_email": _l("Same e-mail address as %(name)s here"),
+    "alike_name": _l("Same name as %(name)s here"),
+    "choice_gone": _l("The customer you chose was removed or linked meanwhile; choose again"),
+    "linked_to_other": _l("Number %(number)s there is linked to %(name)s here already. Unlink it there first, or give this customer another number."),
+}
+
 def reason(code: str, params: Mapping[str, Any] | None = None, detail: str = "") -> str:
     """The sentence for a reason code: what happened and what to do."""
     sentence = REASONS.get(code)
