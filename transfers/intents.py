@@ -14,12 +14,13 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 import audit
+import checks
 from invoicing import links, plan
 from invoicing.links import AlreadyClaimed, Claim
 from invoicing.plan import Options, PlannedInvoice, Preview
 from invoicing.selection import Ref
-from models import Batch, Connection, Customer, Transfer, User, db, rows_changed
-from transfers import ledger, new_customers
+from models import Batch, Connection, Customer, FormToken, Transfer, User, db, rows_changed
+from transfers import customers, ledger, new_customers
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,15 @@ def create(
     user: User | None,
     now: datetime,
     source: str = "reports",
+    token: str = "",
 ) -> Batch:
     """Writes the batch and one transfer per invoice that was seen and is still the same (all that are ready when `seen` is None).
 
     Raises GroundChanged or NothingToDo with nothing written. Work that somebody else claimed at the same moment becomes a
-    skipped row of the batch, with who has it.
+    skipped row of the batch, with who has it. A `token` that was used before gets the batch that it made.
     """
+    if (before := batch_of_token(user, token)) is not None:
+        return before
     preview = plan.preview(connection, refs, options)
     if seen is not None and (changes := compare(preview, seen)):
         raise GroundChanged(changes)
@@ -119,9 +123,18 @@ def create(
     )
     db.session.add(batch)
     db.session.flush()
+    if token and user:
+        db.session.add(FormToken(user_id=user.id, token=token, location=str(batch.id), created_at=now))
     audit.record(user, "invoices_requested", "batch", batch.id, now, connection=connection.vendor, invoices=len(chosen))
     batch_id = batch.id
-    db.session.commit()
+    try:
+        db.session.commit()
+    except IntegrityError:  # the same press, twice at the same moment
+        db.session.rollback()
+        before = batch_of_token(db.session.get(User, user_id or 0), token)
+        if before is None:
+            raise
+        return before
     late = []
     for invoice in chosen:
         try:
@@ -135,6 +148,14 @@ def create(
         batch.skipped = [*batch.skipped, *late]
         db.session.commit()
     return batch
+
+
+def batch_of_token(user: User | None, token: str) -> Batch | None:
+    """The batch that this form already made: a press that comes twice gets its first result."""
+    if not token or user is None:
+        return None
+    kept = db.session.scalar(select(FormToken.location).where(FormToken.user_id == user.id, FormToken.token == token))
+    return db.session.get(Batch, int(kept)) if kept else None
 
 
 def _write_one(connection_id: int, invoice: PlannedInvoice, batch_id: int, user_id: int | None, send: bool, now: datetime) -> int:
@@ -176,6 +197,9 @@ def _customer_transfer(connection_id: int, customer_id: int, batch_id: int, user
     if existing is not None:
         return existing.id
     customer = db.session.get_one(Customer, customer_id)
+    if not customer.number:  # the next free one, as the preview proposed
+        customer.number = customers.propose_number()
+        customer.number_key = checks.number_key(customer.number)
     payload = new_customers.payload_of(customer)
     transfer = ledger.write_intent(
         kind="customer",
