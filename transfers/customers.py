@@ -263,14 +263,6 @@ def decide(connection_id: int, customer_id: int, choice: str, user: User | None,
         raise LinkTaken from None
 
 
-def accept_name(connection_id: int, customer_id: int, user: User | None, now: datetime) -> None:
-    """Somebody said that the other name there is still the same customer. Commits."""
-    of_customer = _link_of(connection_id) & (ExternalLink.local_id == customer_id)
-    db.session.execute(update(ExternalLink).where(of_customer).values(name_accepted=True))
-    audit.record(user, "customer_name_accepted", "customer", customer_id, now, connection_id=connection_id)
-    db.session.commit()
-
-
 def link_created(customer_id: int, connection_id: int, record: CustomerRecord, now: datetime) -> ExternalLink:
     """Ties the customer to its record there and forgets the question; its number there becomes ours when we have none. Flushes.
 
