@@ -237,7 +237,7 @@ REASONS |= {
     "already_invoiced": _l("Already invoiced."),
     "being_invoiced": _l("Being invoiced now; wait for the result under Finance, Transfers."),
     "written_off": _l("Written off; undo the write-off first."),
-    "rejected": _l("Rejected; the person who registered it can correct it."),
+    "work_rejected": _l("Rejected; the person who registered it can correct it."),
     "after_date": _l("Later than the last day that was asked for."),
     "private_trip": _l("A private trip is never billed."),
     "no_invoicing": _l("The project is not invoiced; change its invoicing method first."),
@@ -249,7 +249,6 @@ REASONS |= {
     "already_so": _l("It was so already."),
     "not_yours": _l("Not meant for you."),
 }
-
 
 REASONS |= {
     # What a customer import says of a run or a row (transfers.imports), and a look-up of one customer (transfers.customers).
@@ -276,16 +275,114 @@ REASONS |= {
     "linked_to_other": _l("Number %(number)s there is linked to %(name)s here already. Unlink it there first, or give this customer another number."),
 }
 
+REASONS |= {
+    # Why something was not registered or changed (blueprints.register).
+    "register_reserved": _l("This is being invoiced since %(time)s; wait until that has succeeded or failed."),
+    "register_reserved_by": _l("This is being invoiced by %(name)s since %(time)s; wait until that has succeeded or failed."),
+    "register_invoiced": _l("This has been invoiced; it can be changed after the invoice is credited or unlinked."),
+    "register_invoiced_on": _l("This is on invoice %(number)s; it can be changed after that invoice is credited or unlinked."),
+    "register_submitted": _l("This was handed in for approval; an administrator, project manager or team manager can reopen it under Reports."),
+    "register_approved": _l("This was approved; an administrator, project manager or team manager can reopen it under Reports."),
+    "register_written_off": _l("This was written off; an administrator, project manager or team manager can reopen it under Reports."),
+    "register_long_day": _l(
+        "%(day)s would be longer than 24 hours: %(others)s is registered already. Enter less than %(hours)s, or choose another day."
+    ),
+    "register_cell_changed": _l("Somebody changed this to %(hours)s meanwhile, and it was not overwritten. Enter your hours again to replace that."),
+    "register_cell_removed": _l("Somebody removed these hours meanwhile. Enter them again to put them back."),
+    "register_project_not_invoiced": _l("Nothing on %(project)s is invoiced, so this cannot be billable. Choose Not billable."),
+    "register_choose_project": _l("Choose a project."),
+    "register_choose_activity": _l("Choose an activity."),
+    "project_gone": _l("This project or activity does not exist any more; choose another one."),
+    "project_archived": _l("%(project)s is archived; choose another project, or ask a project manager to bring it back."),
+    "project_not_started": _l("%(project)s starts on %(day)s; choose that day or a later one."),
+    "project_ended": _l("%(project)s ended on %(day)s; choose that day or an earlier one."),
+    "project_not_member": _l("Only members of %(project)s register on it; ask a project manager to add you."),
+    "activity_not_offered": _l("%(activity)s is not done on %(project)s; choose another activity."),
+}
+
+
+REASONS |= {
+    # What can go wrong between us and an accounting package (connectors.errors).
+    "dns": _l("The server %(host)s was not found. Check the name in the URL; when it is right, try again later."),
+    "connection_refused": _l("Nothing answers at %(address)s: the server is off, or the URL or its port is wrong. Check both and try again."),
+    "connect_timeout": _l(
+        "There was no connection in time. The server may be down, or a firewall keeps us out: try again later, or have it let us through."
+    ),
+    "certificate": _l(
+        "The server's certificate is not trusted (%(detail)s), so nothing was sent. Have it renewed, or check the name in the URL."
+    ),
+    "tls": _l("No encrypted connection could be made, so nothing was sent. Check the URL, and that the server offers TLS 1.2 or newer."),
+    "address_forbidden": _l(
+        "%(host)s leads to the private address %(address)s, which Uurwerk does not call unless whoever runs it says so. Enter a public "
+        "address, or have UURWERK_OUTBOUND_ALLOW=%(host)s set and Uurwerk restarted."
+    ),
+    "not_configured": _l("The connection is not complete. Enter its key, and for HostFact its URL, under Settings, Integrations."),
+    "key_unreadable": _l(
+        "The stored key cannot be read, because Uurwerk's own secret key changed. Paste the API key again, or put the old secret key back."
+    ),
+    "unavailable": _l("The accounting package is not available now. It did not look at the request; try again later."),
+    "too_many": _l("The accounting package had too many requests and did not look at this one. Try again in a few minutes."),
+    "budget": _l("Uurwerk holds back so that the accounting package does not shut us out. Nothing was sent; try again in a minute."),
+    "address_refused": _l(
+        "This server's address %(address)s is not on the list of allowed addresses. Add it in the package under Settings, API; wait a "
+        "minute and test again."
+    ),
+    "key_refused": _l("The key was refused. Copy it again in the package under Settings, API, and paste it whole; then test again."),
+    "firewall": _l(
+        "The package's firewall shut out this server's address %(address)s, after too many calls or wrong keys. Wait an hour before "
+        "testing again, because every try makes it last longer; or ask its support to lift it."
+    ),
+    "access_refused": _l(
+        "The package does not let us in. Look there under Settings, API: is the API switched on, is the key right, is this server's "
+        "address allowed?"
+    ),
+    "rejected": _l("The accounting package refused it and changed nothing: “%(detail)s”. Correct what it names and try again."),
+    "routing": _l("The package does not know this call. Check the URL, and update the package when it is an old version."),
+    "redirect": _l("The server sends us on to another address, where a key may not follow. Enter the final address as URL."),
+    "invalid_for_wire": _l("The field %(field)s does not fit the accounting package, so nothing was sent. Shorten or correct it and try again."),
+    "not_found": _l("The accounting package has no such record any more. Look there whether somebody removed it."),
+    "read_timeout": _l("No answer came in time. Try again; when it stays, ask the support of the package."),
+    "reset": _l("The connection broke off before an answer came. Try again; when it stays, something in between breaks it off."),
+    "cut_answer": _l("Only a part of the answer arrived. Try again; when it stays, something in between breaks it off."),
+    "not_json": _l(
+        "A web page or something else came back, not an answer of the API. Check the URL (for HostFact the folder where it is "
+        "installed, such as https://my.company.com/pro); when it is right, the package may be under maintenance: try again later."
+    ),
+    "server_error": _l("The accounting package reports a fault of its own. Try again later; when it stays, ask its support."),
+    "oversize": _l("The answer was larger than a real one can be, so it was not read. Check the URL."),
+    "wrong_echo": _l("The answer belongs to another question, so it was not used. Try again; when it stays, check the URL."),
+    "unexpected": _l("The answer is not one that we understand, so it was not used. Try again; when it stays, update the package."),
+    "incomplete_list": _l("The list did not arrive whole, so nothing was taken over from it. Try again."),
+    "unsupported": _l("The accounting package cannot do this. Do it there by hand."),
+}
+
+REASONS |= {
+    # An address of HostFact that cannot be one (connectors.wefact.persona).
+    "url_empty": _l("Fill in the URL where HostFact is installed, such as https://my.company.com/pro."),
+    "url_scheme": _l("The URL must start with https://."),
+    "url_https_required": _l("The URL must start with https://, so that nobody can read the key on the way."),
+    "url_credentials": _l("Leave the user name and password out of the URL."),
+    "url_query": _l("Leave everything from the question mark on out of the URL."),
+    "url_fragment": _l("Leave everything from the # on out of the URL."),
+    "url_host": _l("The name of the server in this URL is not valid; write it like https://my.company.com/pro."),
+    "url_port": _l("The port in this URL is not valid; it is a number from 1 to 65535."),
+    "url_too_long": _l("This URL is too long; use at most 300 characters."),
+}
+
+
+class _Params(dict[str, Any]):
+    """What a sentence needs; nothing in the place of what the other side did not tell."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
 def reason(code: str, params: Mapping[str, Any] | None = None, detail: str = "") -> str:
     """The sentence for a reason code: what happened and what to do."""
     sentence = REASONS.get(code)
-    values = {"detail": detail, **(params or {})}
     if sentence is None:
         return detail or code
-    try:
-        return str(sentence) % values
-    except KeyError:
-        return str(sentence)
+    return str(sentence) % _Params({"detail": detail, **(params or {})})
 
 
 ERRORS = {
@@ -406,7 +503,7 @@ class AmountField(StringField):
         if self.data is None:
             return ""
         value = Decimal(self.data).scaleb(-self.scale)
-        places = 2 if value == value.quantize(Decimal("0.01")) else self.scale
+        places = min(2, self.scale) if value == value.quantize(Decimal("0.01")) else self.scale
         return f"{value:.{places}f}".replace(".", ",")
 
 
