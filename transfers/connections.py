@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -100,6 +101,15 @@ def access(settings: Settings, connection: Connection) -> Access:
 def address(settings: Settings, connection: Connection) -> str:
     """Where the package lives: for WeFact what the deployer set, for HostFact what was typed."""
     return settings.wefact_url if connection.vendor == "wefact" else connection.url
+
+
+def is_sandbox(settings: Settings, connection: Connection) -> bool:
+    """Whether the package is a stand-in on this very machine, so that pages can say that nothing of it is real."""
+    try:
+        host = urlsplit(address(settings, connection)).hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def address_rule(settings: Settings) -> AddressRule:
