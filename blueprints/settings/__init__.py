@@ -4,4 +4,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings", cli_group=None)
 
-from blueprints.settings import routes  # noqa: E402, F401
+from blueprints.settings import commands, connection_routes, routes  # noqa: E402, F401
