@@ -259,10 +259,14 @@ REASONS |= {
         "%(missing)s of %(linked)s linked customers are not in the list any more, so none of them was marked as gone. Look whether this is "
         "the right administration."
     ),
-    "import_interrupted": _l("The import was interrupted too often, so it was given up. Start it again; ask your administrator when it stays."),
+    "import_interrupted": _l(
+        "The import was interrupted too often, so it was given up. Start it again; ask your administrator when it stays."
+    ),
     "no_name": _l("There is no name on it. Fill in a company or a last name there, and import again."),
     "unreadable_row": _l("This row cannot be read: %(detail)s. Correct it there, and import again."),
-    "not_saved": _l("The database refused this row, so nothing of it was taken over. Import again; when it stays, add the customer by hand."),
+    "not_saved": _l(
+        "The database refused this row, so nothing of it was taken over. Import again; when it stays, add the customer by hand."
+    ),
     "duplicate_number": _l("Same number as %(name)s there"),
     "number_taken": _l("Its number there belongs to %(name)s here"),
     "number_linked": _l("%(name)s here has this number, and is linked to another customer there"),
@@ -272,7 +276,9 @@ REASONS |= {
     "alike_email": _l("Same e-mail address as %(name)s here"),
     "alike_name": _l("Same name as %(name)s here"),
     "choice_gone": _l("The customer you chose was removed or linked meanwhile; choose again"),
-    "linked_to_other": _l("Number %(number)s there is linked to %(name)s here already. Unlink it there first, or give this customer another number."),
+    "linked_to_other": _l(
+        "Number %(number)s there is linked to %(name)s here already. Unlink it there first, or give this customer another number."
+    ),
 }
 
 REASONS |= {
@@ -281,13 +287,17 @@ REASONS |= {
     "register_reserved_by": _l("This is being invoiced by %(name)s since %(time)s; wait until that has succeeded or failed."),
     "register_invoiced": _l("This has been invoiced; it can be changed after the invoice is credited or unlinked."),
     "register_invoiced_on": _l("This is on invoice %(number)s; it can be changed after that invoice is credited or unlinked."),
-    "register_submitted": _l("This was handed in for approval; an administrator, project manager or team manager can reopen it under Reports."),
+    "register_submitted": _l(
+        "This was handed in for approval; an administrator, project manager or team manager can reopen it under Reports."
+    ),
     "register_approved": _l("This was approved; an administrator, project manager or team manager can reopen it under Reports."),
     "register_written_off": _l("This was written off; an administrator, project manager or team manager can reopen it under Reports."),
     "register_long_day": _l(
         "%(day)s would be longer than 24 hours: %(others)s is registered already. Enter less than %(hours)s, or choose another day."
     ),
-    "register_cell_changed": _l("Somebody changed this to %(hours)s meanwhile, and it was not overwritten. Enter your hours again to replace that."),
+    "register_cell_changed": _l(
+        "Somebody changed this to %(hours)s meanwhile, and it was not overwritten. Enter your hours again to replace that."
+    ),
     "register_cell_removed": _l("Somebody removed these hours meanwhile. Enter them again to put them back."),
     "register_project_not_invoiced": _l("Nothing on %(project)s is invoiced, so this cannot be billable. Choose Not billable."),
     "register_choose_project": _l("Choose a project."),
@@ -304,7 +314,9 @@ REASONS |= {
 REASONS |= {
     # What can go wrong between us and an accounting package (connectors.errors).
     "dns": _l("The server %(host)s was not found. Check the name in the URL; when it is right, try again later."),
-    "connection_refused": _l("Nothing answers at %(address)s: the server is off, or the URL or its port is wrong. Check both and try again."),
+    "connection_refused": _l(
+        "Nothing answers at %(address)s: the server is off, or the URL or its port is wrong. Check both and try again."
+    ),
     "connect_timeout": _l(
         "There was no connection in time. The server may be down, or a firewall keeps us out: try again later, or have it let us through."
     ),
@@ -339,7 +351,9 @@ REASONS |= {
     "rejected": _l("The accounting package refused it and changed nothing: “%(detail)s”. Correct what it names and try again."),
     "routing": _l("The package does not know this call. Check the URL, and update the package when it is an old version."),
     "redirect": _l("The server sends us on to another address, where a key may not follow. Enter the final address as URL."),
-    "invalid_for_wire": _l("The field %(field)s does not fit the accounting package, so nothing was sent. Shorten or correct it and try again."),
+    "invalid_for_wire": _l(
+        "The field %(field)s does not fit the accounting package, so nothing was sent. Shorten or correct it and try again."
+    ),
     "not_found": _l("The accounting package has no such record any more. Look there whether somebody removed it."),
     "read_timeout": _l("No answer came in time. Try again; when it stays, ask the support of the package."),
     "reset": _l("The connection broke off before an answer came. Try again; when it stays, something in between breaks it off."),
@@ -367,6 +381,115 @@ REASONS |= {
     "url_host": _l("The name of the server in this URL is not valid; write it like https://my.company.com/pro."),
     "url_port": _l("The port in this URL is not valid; it is a number from 1 to 65535."),
     "url_too_long": _l("This URL is too long; use at most 300 characters."),
+}
+
+
+REASONS |= {
+    # What befalls a transfer, and what a person may decide about it (transfers).
+    "cancelled": _l("Withdrawn before anything was sent; the work may be invoiced again."),
+    "unlinked": _l("The document is gone there; the work may be invoiced again."),
+    "retried": _l("The same transfer with the same reference, built anew from the work as it is now."),
+    "looked_again": _l("Somebody asked to look once more."),
+    "their_totals_accepted": _l("The totals are taken as the package counted them."),
+    "named_by_person": _l("Somebody named the document; it is compared before it counts."),
+    "nothing_there": _l("Somebody looked and found nothing there, so the work may be invoiced again. Reason given: %(why)s"),
+    "seen_there": _l("It stands there as %(number)s: %(state)s."),
+    "removed_there": _l("It does not exist there any more. Press Unlink to invoice the work again."),
+    "being_invoiced_by": _l("%(name)s has this work, transfer %(transfer)s. Wait for its result."),
+    "changed_meanwhile": _l("The work was changed between the preview and the button. Select it again."),
+    "customer_not_created": _l("The customer could not be created there first. Look at that transfer, then press Retry failed."),
+    "customer_not_linked": _l("The customer has no link with a record there any more. Link it again, then press Retry failed."),
+    "customer_linked_elsewhere": _l(
+        "The record %(remote_id)s there belongs to another customer here. Correct the link under Customers, then look again."
+    ),
+    "requester_disabled": _l(
+        "Whoever asked for this may not invoice any more, so nothing further is sent. Give the right back and look again, or say that nothing exists there."
+    ),
+    "not_found_yet": _l("Not found there yet. It is looked for once more before anything else is done."),
+    "not_there": _l("Looked for twice and not found, so it is created again with the same reference."),
+    "not_sent_yet": _l("It is still a draft there. It is looked at once more before anything else is done."),
+    "not_sent": _l("It was certainly not sent, so it is sent once more."),
+    "sent_not_read": _l("It was sent for certain; its number is read as soon as the package answers again."),
+    "owner_died": _l("Uurwerk stopped in the middle of a call. It looks what came of it before it does anything else."),
+    "died_often": _l("Uurwerk stopped three times at this transfer. Press Look again; when it stays, tell whoever runs Uurwerk."),
+    "gave_up": _l("It did not work for two days. Solve what is in the way, then look again."),
+    "cannot_search": _l("There is no way to look for it in the package. Look there yourself, and tell what you saw."),
+    "search_incomplete": _l("The search there did not come to its end, so it proves nothing. Look again, or look there yourself."),
+    "found_many": _l("More than one document there carries this reference (%(ids)s). Keep one there, and name it here."),
+    "found_similar": _l(
+        "Nothing with this reference was found, but a document that looks alike: %(numbers)s. Look there whether that is the one."
+    ),
+    "resent_too_often": _l("It was sent three times and never found there. Look there yourself, and tell what you saw."),
+    "remote_id_taken": _l("The document %(remote_id)s there belongs to another transfer already. Name the right one."),
+    "invoice_number_taken": _l("Number %(number)s there belongs to another invoice already. Look there which one is right."),
+    "content_differs": _l("The invoice there is not what was sent. Correct it there and look again, or delete it there."),
+    "totals_differ": _l("It came to %(theirs)s there and to %(ours)s here, so nothing was sent on. Decide below which it shall be."),
+    "document_gone": _l("The document is gone there. Say that nothing exists there, and the work may be invoiced again."),
+    "draft_blocked": _l("The draft is blocked there. Release it there, then look again."),
+    "no_email_there": _l("The customer has no e-mail address there, so it cannot be sent. Fill it in there, then look again."),
+    "send_refused": _l("The package refused to send it: “%(detail)s”. The draft stands there; solve it there, then look again."),
+    "send_unconfirmed": _l(
+        "It is not known whether it was sent (it stands there as %(state)s). Look there whether the customer got it; send it there if not."
+    ),
+    "unexpected_state": _l("It stands there as %(state)s, which we did not expect. Look there what happened, then look again."),
+    "not_failed": _l("Only a failed transfer can be tried again; this one is not, or not any more."),
+    "sources_claimed": _l("Somebody else is invoicing this work, or has done so."),
+    "sources_changed": _l("The work would not make this one invoice any more. Select it anew under Reports or Unbilled."),
+    "not_in_attention": _l("It does not need attention any more. Look at how it stands now."),
+    "not_about_totals": _l("The totals are not what is in the way; solve the reason that is shown."),
+    "no_remote_id": _l("Fill in the id or number of the document as it is there."),
+    "not_an_invoice": _l("This can only be said of an invoice."),
+    "marker_not_typed": _l("Type the reference exactly as it is shown, to confirm that you looked for it there."),
+    "no_reason_given": _l("Fill in how you know that nothing exists there."),
+    "document_still_there": _l("A document of this transfer is known there. Delete it there and press Look again; then you can say so."),
+    "transfer_changed": _l("The transfer changed while you looked. Nothing was done; look at how it stands now."),
+    "too_early": _l("The package may still be working on it, so looking now would prove nothing. The next check is at %(time)s."),
+    "nothing_to_check": _l("There is nothing to check: it is at rest, or being worked on now."),
+    "too_late_to_cancel": _l("It is too late to cancel: it is on its way, or at rest already."),
+    "still_there": _l("The document still exists there. Delete or credit it there and press Check now; then it can be unlinked."),
+    "switched_off": _l("Sending is switched off on this installation; it waits until that changes."),
+    "connection_stopped": _l("The connection with %(package)s does not work; it waits until that is solved under Settings, Integrations."),
+}
+
+REASONS |= {
+    # What stands in the way of an invoice in the preview, or what somebody should know (invoicing.plan, billing.vat).
+    "looking": _l("Being looked up in the package; this takes a moment."),
+    "look_up_failed": _l("%(name)s could not be looked up in the package. Open the preview again in a minute."),
+    "match_question": _l("The package has records that look like %(name)s. Choose the one it is, or create a new one."),
+    "name_differs": _l(
+        "Number %(number)s is called “%(there)s” there and “%(name)s” here. Say that it is the same customer, or correct the number."
+    ),
+    "customer_missing_there": _l(
+        "%(name)s (%(number)s) was not in the last list of the package. Import the customers again, or put it back there."
+    ),
+    "customer_without_name": _l("The customer has no name. Fill it in under Customers."),
+    "other_currency": _l("This is in %(currency)s, which is not the company's own currency. Invoice it in the package itself."),
+    "item_gone": _l("The product %(code)s %(name)s does not exist in the package any more. Link another one to the activity or category."),
+    "item_with_period": _l("The product %(code)s %(name)s is sold per period and would start a subscription. Link another one."),
+    "vat_missing": _l("No VAT is known for a line. Choose the company's VAT under Settings, Company."),
+    "vat_unmapped": _l("VAT %(regime)s has no code for this package yet. Choose it under Settings, Integrations."),
+    "vat_number_missing": _l("VAT is reverse-charged to %(name)s, but there is no VAT number. Fill it in under Customers."),
+    "vat_number_not_domestic": _l(
+        "VAT is reverse-charged within the country, but the VAT number of %(name)s is from another one. Correct one of them."
+    ),
+    "vat_number_not_other_eu": _l(
+        "VAT is reverse-charged within the EU, but the VAT number of %(name)s is not from another EU country. Correct one of them."
+    ),
+    "country_not_domestic": _l("VAT is reverse-charged within the country, but %(name)s is in another one. Correct one of them."),
+    "country_inside_eu": _l("This is export outside the EU, but %(name)s is inside it. Correct one of them."),
+    "too_many_lines": _l(
+        "%(lines)s lines are more than the %(most)s that fit on one invoice. Choose another Lines per, so that there are fewer."
+    ),
+    "too_many_lines_anyway": _l(
+        "%(lines)s lines are more than the %(most)s that fit on one invoice. Select less work, or make an invoice per project."
+    ),
+    "line_without_item": _l(
+        "A line has no product, so it is sent without one. Link a product to its activity or category, or choose a default."
+    ),
+    "lines_split": _l("Some lines stand apart because they differ in rate, VAT, product or unit."),
+    "line_of_nothing": _l("A line comes to nothing (0,00)."),
+    "date_in_future": _l("An invoice date cannot be later than today, %(today)s."),
+    "date_before_last": _l("The last invoice that was sent is of %(last)s; choose that day or a later one."),
 }
 
 
