@@ -28,7 +28,6 @@ UNFINISHED = ("waiting", "reading", "applying")
 """States that a worker acts on; a preview waits for a person and is at rest."""
 
 OVERLAP_HOURS = 2
-FULL_EVERY = timedelta(days=7)
 GIVE_UP_AFTER = timedelta(hours=24)
 MOST_TRIES = 5
 MOST_MISSING_PERCENT = 20
