@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify, redirect, request, url_for
 from sqlalchemy import select
 
-from blueprints import htmx, rights
-from blueprints.home import actions, blueprint
+from blueprints import formats, htmx, rights
+from blueprints.home import actions, blueprint, queries
 from models import db
 
 ALIASES = {
@@ -42,10 +42,7 @@ _add_aliases(blueprint)
 
 @blueprint.get("/")
 def dashboard() -> Response:
-    return htmx.page(
-        "home/dashboard.html",
-        section="home",
-    )
+    return htmx.page("home/dashboard.html", section="home", **queries.dashboard(g.user, formats.today()))
 
 
 @blueprint.post("/language")
