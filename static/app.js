@@ -62,6 +62,7 @@
   });
   document.addEventListener("change", choose);
   document.addEventListener("DOMContentLoaded", choose);
+  document.addEventListener("htmx:afterSettle", choose);
 
   // --- A filter that is chosen from a list is applied at once
   document.addEventListener("change", event => {

@@ -481,3 +481,34 @@ def test_the_pages_cost_few_queries(app: Flask, browser: Browser, wefact: Sandbo
         event.remove(db.engine, "before_cursor_execute", note)
         assert len([one for one in statements if one.startswith("SELECT")]) <= 10, path
         assert len(browser.html) < 60_000
+
+
+def test_hostile_names_from_the_package_stay_text(browser: Browser, wefact: Sandbox) -> None:
+    connect(browser)
+    row = connection()
+    names = ("<script>alert(1)</script>", "=1+1", "\u202eomgekeerd", "x" * 300)
+    for place, name in enumerate(names):
+        db.session.add(AccountingItem(connection_id=row.id, remote_id=f"9{place}", code=f"H{place}", name=name))
+    db.session.add(TaxCode(connection_id=row.id, code='"><b>', name="<img src=x>", percentage_bp=600))
+    row.problem, row.problem_params, row.problem_at = "rejected", {"detail": "<script>alert(2)</script>"}, builders.NOW
+    db.session.commit()
+    browser.open("/settings/wefact")
+    assert browser.status == 200
+    assert "<script>alert" not in browser.html
+    assert "<img src" not in browser.html
+    assert "H0 <script>alert(1)</script>" in [option.text for option in browser.page.first("select", name="default_item").all("option")]
+
+
+def test_the_doctor_warns_when_searching_does_not_work(app: Flask) -> None:
+    from blueprints.settings import connection_queries
+    from connectors.records import CheckStep
+
+    with app.test_request_context():
+        found = connection_queries.doctor((CheckStep("read", "ok", params={"tax_codes": 4, "search": "failed"}),), "api.example")
+        moved = connection_queries.doctor((CheckStep("api_on", "ok", params={"url": "https://my.example/Pro"}),), "my.example")
+        inside = CheckStep("address_allowed", "failed", "access_refused", "secret words of a page inside", {"http_status": 403})
+        said = CheckStep("address_allowed", "failed", "access_refused", "API staat uit")
+        assert (found[-1].colour, "a person will have to look" in found[-1].text) == ("warn", True)
+        assert moved[4].text == "Found at https://my.example/Pro, and saved as the URL."
+        assert "secret words" not in connection_queries.failed_sentence(inside)
+        assert connection_queries.failed_sentence(said).endswith("It said: “API staat uit”.")
