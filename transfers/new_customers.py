@@ -6,8 +6,8 @@ The customer number is the key: it is looked for before the call, and again afte
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -16,8 +16,8 @@ import audit
 from connectors.base import Connector
 from connectors.errors import AccessRefused, ConnectorError, NotProcessed, NotSent, OutcomeUnknown, Rejected, Unsupported
 from connectors.records import CustomerRecord, NewCustomer
-from models import Connection, Customer, ExternalLink, User, db
-from transfers import flow
+from models import Customer, User, db
+from transfers import customers, flow
 from transfers.ledger import Job, move, reload
 from transfers.wire import WorkerContext
 
@@ -27,20 +27,8 @@ MOST_RESENDS = 2
 def payload_of(customer: Customer) -> dict[str, Any]:
     """What will be created there: frozen when the intent is written."""
     return {
-        "customer": {"id": customer.id, "number": customer.number, "name": customer.name, "remote_id": ""},
-        "number": customer.number,
-        "company_name": customer.name,
-        "contact_first_name": customer.contact_first_name,
-        "contact_last_name": customer.contact_last_name,
-        "email": customer.invoice_email or customer.email,
-        "phone": customer.phone,
-        "address": customer.invoice_address or customer.address,
-        "postal_code": customer.invoice_postal_code or customer.postal_code,
-        "city": customer.invoice_city or customer.city,
-        "country": customer.invoice_country or customer.country,
-        "vat_number": customer.vat_number,
-        "coc_number": customer.coc_number,
-        "payment_term_days": customer.payment_term_days,
+        "customer": {"id": customer.id, "number": customer.number, "name": customer.name},
+        **asdict(customers.new_customer_of(customer)),
     }
 
 
@@ -145,7 +133,7 @@ def _finish(context: WorkerContext, job: Job, record: CustomerRecord) -> Job | N
             move(job, "created", now, commit=False, remote_id=record.remote_id, remote_number=record.number, **flow.keep(context, job, now))
         job = replace(job, state="created")
         move(job, "done", now, commit=False, remote_state="customer")
-        _link(job, record, now)
+        customers.link_created(job.customer_id or 0, job.connection_id, record, now)
         audit.record(db.session.get(User, job.requested_by_id or 0), "customer_created_elsewhere", "customer", job.customer_id, now)
         db.session.commit()
     except IntegrityError:
@@ -153,25 +141,6 @@ def _finish(context: WorkerContext, job: Job, record: CustomerRecord) -> Job | N
         job = reload(job)
         return flow.stop(job, "attention", now, reason="customer_linked_elsewhere", params={"remote_id": record.remote_id})
     return None
-
-
-def _link(job: Job, record: CustomerRecord, now: datetime) -> None:
-    customer = db.session.get_one(Customer, job.customer_id)
-    connection = db.session.get_one(Connection, job.connection_id)
-    db.session.add(
-        ExternalLink(
-            connection_id=job.connection_id,
-            local_type="customer",
-            local_id=customer.id,
-            external_id=record.remote_id,
-            external_code=record.number,
-            external_name=record.name or customer.name,
-            linked_at=now,
-        )
-    )
-    if not customer.number and connection.write_number_back:
-        customer.number, customer.number_key = record.number, record.number.strip().casefold()
-    db.session.flush()
 
 
 STEPS: dict[str, Callable[[WorkerContext, Connector, Job], Job | None]] = {
