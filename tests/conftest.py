@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+import builders
 from app import create_app
 from fakes import Clock
 from models import Base, db
+from sandbox.wefact.server import DEMO_KEY, running
 from settings import load
+from transfers import connections, worker
+from world import World, fetch_items
 
 REQUIRE_ALL = os.environ.get("UURWERK_TEST_REQUIRE") == "all"
 BOTH = ("sqlite", "postgresql")
@@ -116,7 +121,9 @@ def _reset(app: Flask, first: dict) -> None:
             if connection.dialect.name == "postgresql":
                 for table in first:
                     if "id" in table.c and table.name != "organisation":
-                        connection.execute(text(f"SELECT setval(pg_get_serial_sequence('\"{table.name}\"', 'id'), (SELECT max(id) FROM \"{table.name}\"))"))
+                        connection.execute(
+                            text(f"SELECT setval(pg_get_serial_sequence('\"{table.name}\"', 'id'), (SELECT max(id) FROM \"{table.name}\"))")
+                        )
             connection.commit()
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("COMMIT")
@@ -137,3 +144,24 @@ def app(installed: tuple[Flask, dict], clock: Clock) -> Iterator[Flask]:
     with application.app_context():
         yield application
         db.session.remove()
+
+
+@pytest.fixture(params=["wefact"])
+def vendor(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def world(app: Flask, clock: Clock, vendor: str) -> Iterator[World]:
+    with running(vendor, clock=clock, switches={"vat_rounding": "rate"}) as server:
+        settings = replace(app.extensions["settings"], wefact_url=server.url, outbound_allow=(f"127.0.0.1:{server.port}",))
+        connection = connections.by_vendor(vendor)
+        connection.state = "connected"
+        connection.url = server.base_url if vendor == "hostfact" else ""
+        connection.secret_sealed = connections.seal(settings, DEMO_KEY)
+        fetch_items(connection, server)
+        user = builders.user("administrator", name="Ans de Wit")
+        context = worker.new_context(settings, pause=lambda seconds: clock.forward(seconds=seconds) and None, clock=clock)
+        before, app.extensions["settings"] = app.extensions["settings"], settings
+        yield World(app, server, clock, connection, context, user)
+        app.extensions["settings"] = before

@@ -211,7 +211,7 @@ def finish(context: WorkerContext, job: Job, remote: RemoteInvoice) -> Job | Non
     now = context.clock()
     is_sent = remote.state in SENT_STATES
     try:
-        move(job, "done", now, commit=False, check_at=None if is_sent else now + RECHECK_AFTER, **_remote_values(remote))
+        move(job, "done", now, commit=False, check_at=_next_look(remote, now), **_remote_values(remote))
         transfer = db.session.get_one(Transfer, job.id, populate_existing=True)
         if is_sent and not mirrors.has_mirror(job.id):
             vendor = db.session.get_one(Connection, job.connection_id).vendor
@@ -370,8 +370,7 @@ def note_remote(transfer_id: int, vendor: str, remote: RemoteInvoice, now: datet
     transfer = db.session.get_one(Transfer, transfer_id)
     before = transfer.remote_state
     transfer.remote_state, transfer.remote_number, transfer.updated_at = remote.state, remote.number, now
-    is_over = remote.state in ("paid", "credited", "credit")
-    transfer.check_at = None if is_over else now + RECHECK_AFTER
+    transfer.check_at = _next_look(remote, now)
     if remote.state in SENT_STATES:
         if mirrors.has_mirror(transfer_id):
             mirrors.refresh_mirror(transfer_id, facts_of(remote), now)
@@ -380,6 +379,11 @@ def note_remote(transfer_id: int, vendor: str, remote: RemoteInvoice, now: datet
     if before != remote.state:
         ledger.add_event(transfer_id, "done", now, "seen_there", {"state": remote.state, "number": remote.number})
     db.session.commit()
+
+
+def _next_look(remote: RemoteInvoice, now: datetime) -> datetime | None:
+    """Drafts may be sent there and sent ones paid; after that nothing is expected any more."""
+    return None if remote.state in ("paid", "credited", "credit") else now + RECHECK_AFTER
 
 
 def _note_removed(transfer_id: int, now: datetime) -> None:

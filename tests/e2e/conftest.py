@@ -9,33 +9,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
-from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from app import create_app
-from sandbox.wefact.server import DEMO_KEY, Sandbox, running
+from e2e_stage import Stage
+from sandbox.wefact.server import running
 from settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 EMAIL, PASSWORD = "ans@waterlinie.example", "een heel lang wachtwoord"
-
-
-@dataclass
-class Stage:
-    """The running installation. `app` looks into the same database from the test's own process."""
-
-    address: str
-    app: Flask
-    wefact: Sandbox
-    hostfact: Sandbox
-    key: str = DEMO_KEY
 
 
 def _free_port() -> int:
@@ -76,7 +72,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         create = [*flask, "users", "create", EMAIL, "--role", "administrator", "--name", "Ans de Wit", "--password-stdin"]
         subprocess.run(create, cwd=ROOT, env=environ, check=True, capture_output=True, input=PASSWORD + "\n", text=True)
         log = (tmp_path / "server.log").open("w")
-        server = subprocess.Popen([sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"], cwd=ROOT, env=environ, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"], cwd=ROOT, env=environ, stdout=log, stderr=log
+        )
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_for(address, server)

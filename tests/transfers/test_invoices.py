@@ -182,3 +182,29 @@ def test_a_second_press_finds_the_work_claimed(world: World) -> None:
     with pytest.raises(intents.NothingToDo):
         world.invoice(refs)
     assert db.session.query(Transfer).count() == 1
+
+
+def test_a_mirror_follows_what_happens_there_without_becoming_a_receivable(world: World) -> None:
+    [transfer] = world.invoice(_hours(world, world.linked_customer(), 60), send=True)
+    world.work()
+    world.bookkeeper("part_pay", transfer, amount="10.00")
+    world.work_after(hours=21)
+    mirror = db.session.scalars(select(Invoice)).one()
+    assert (mirror.status, mirror.settlement, mirror.external_status, mirror.external_open_cents) == ("paid", "external", "partly_paid", 2328)
+    world.bookkeeper("pay", transfer)
+    world.work_after(hours=21)
+    db.session.refresh(mirror)
+    assert (mirror.external_status, transfer.check_at) == ("paid", None)
+
+
+def test_a_draft_that_was_deleted_there_can_be_unlinked_and_its_work_is_free_again(world: World) -> None:
+    [transfer] = world.invoice(_hours(world, world.linked_customer(), 60))
+    world.work()
+    assert intents.unlink(transfer.id, world.user, world.clock()) is False
+    world.bookkeeper("delete", transfer)
+    assert intents.check_now(transfer.id, world.clock())
+    world.work()
+    assert transfer.remote_state == "removed"
+    assert intents.unlink(transfer.id, world.user, world.clock())
+    db.session.expire_all()
+    assert (transfer.state, world.claimed("live")) == ("released", 0)
