@@ -9,8 +9,7 @@ from typing import Any
 
 from flask import g
 from flask_babel import gettext as _
-from sqlalchemy import Row as Record
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Row, Select, func, or_, select
 
 from blueprints import rights
 from blueprints.register import permits
@@ -18,6 +17,7 @@ from blueprints.register.sheet import Base, CellName, Work, days_of, work_of
 from invoicing.links import Claim, claims
 from models import Activity, Customer, Project, TimeEntry, User, WeekRow, db
 
+Record = Row[*tuple[Any, ...]]
 MOST_CHOICES = 50
 RECENT = timedelta(days=42)
 
@@ -187,12 +187,12 @@ def _pinned_rows(person_id: int, monday: date) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _sheet_row(work: Work, record: Record[Any], monday: date) -> SheetRow:
+def _sheet_row(work: Work, record: Record, monday: date) -> SheetRow:
     cells = [Cell(CellName(work, n), day) for n, day in enumerate(days_of(monday))]
     return SheetRow(work, record.customer, record.project or "", record.activity, record.colour or "#7f8983", cells)
 
 
-def _add(cell: Cell, record: Record[Any], claim: Claim | None) -> None:
+def _add(cell: Cell, record: Record, claim: Claim | None) -> None:
     cell.entries += 1
     cell.minutes = (cell.minutes or 0) + record.duration_minutes
     cell.has_note = cell.has_note or record.has_note
@@ -244,7 +244,7 @@ def day_entries(person_id: int, day: date) -> list[DayEntry]:
     return [_day_entry(record, claimed.get(record.id)) for record in records]
 
 
-def _day_entry(record: Record[Any], claim: Claim | None) -> DayEntry:
+def _day_entry(record: Record, claim: Claim | None) -> DayEntry:
     lock = permits.lock_of(record.status, claim)
     return DayEntry(
         id=record.id,
@@ -333,7 +333,7 @@ def _projects(person_id: int, first: date, last: date, search: str) -> Select[*t
     return statement
 
 
-def _project_name(record: Record[Any]) -> str:
+def _project_name(record: Record) -> str:
     name = f"{record.customer} / {record.name}"
     return f"{name} ({record.code})" if record.code else name
 
@@ -344,6 +344,19 @@ def _name_of_project(chosen: str) -> str:
     statement = select(Project.name, Project.code, Customer.name.label("customer")).join(Customer, Customer.id == Project.customer_id)
     record = db.session.execute(statement.where(Project.id == int(chosen[1:]))).first()
     return _project_name(record) if record else ""
+
+
+def customer_choices(search: str = "", chosen: str = "") -> Choices:
+    """Customers that something can be registered on without a project; `chosen` is always among them."""
+    columns = select(Customer.id, Customer.name)
+    wanted = columns.where(Customer.active).order_by(Customer.name, Customer.id).limit(MOST_CHOICES + 1)
+    if search:
+        wanted = wanted.where(or_(Customer.name.icontains(search, autoescape=True), Customer.number.icontains(search, autoescape=True)))
+    records = db.session.execute(wanted).all()
+    options = {f"c{record.id}": record.name for record in records[:MOST_CHOICES]}
+    if chosen.startswith("c") and chosen[1:].isdigit() and chosen not in options:
+        options |= {f"c{record.id}": record.name for record in db.session.execute(columns.where(Customer.id == int(chosen[1:])))}
+    return Choices({_("Customers"): options} if options else {}, len(records) > MOST_CHOICES)
 
 
 def activity_choices(project_id: int | None, chosen: int | None = None) -> dict[str, str]:

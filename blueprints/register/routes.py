@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 from flask import Response, abort, g, request, url_for
 from flask_babel import format_date, ngettext
@@ -11,6 +12,7 @@ from flask_babel import gettext as _
 import checks
 from blueprints import formats, htmx, rights
 from blueprints.register import actions, blueprint, forms, queries, sheet
+from blueprints.register.hours import CellChange, Hours
 from blueprints.register.permits import Changed, Missing, Refused
 from models import Project, TimeEntry, User, db
 
@@ -93,10 +95,9 @@ def save_week() -> Response:
     if not problems:
         return htmx.done(_week_address(person, monday), _("Saved."))
     week = queries.week_sheet(person.id, monday)
-    for cell_name, sentence in problems.items():
-        if (row := week.row(cell_name.work)) is not None:
-            cell = row.cells[cell_name.day]
-            cell.typed, cell.problem = typed[cell_name], sentence
+    for name, sentence in problems.items():
+        if (row := week.row(name.work)) is not None:
+            row.cells[name.day].typed, row.cells[name.day].problem = typed[name], sentence
     return _week_page(person, monday, week, status=422)
 
 
@@ -110,7 +111,7 @@ def _save(person: User, monday: date, typed: dict[sheet.CellName, str]) -> dict[
             problems[name] = formats.form_error(error.code, error.params)
         else:
             if minutes != (name.base.minutes if name.base else 0) or (name.base and not text.strip()):
-                changes.append(actions.CellChange(name, minutes))
+                changes.append(CellChange(name, minutes))
     if changes:
         refused = actions.save_cells(person.id, monday, changes, g.user, formats.now())
         problems |= {name: error.sentence for name, error in refused.items()}
@@ -151,11 +152,11 @@ def save_cell() -> Response:
 def add_row() -> Response:
     person, monday = person_asked_for(), _monday()
     form = forms.RowForm()
-    if form.validate_on_submit() and form.chose_work():
+    if form.validate_on_submit():
         try:
             actions.add_row(person.id, monday, form.project_id or 0, form.activity_id or 0, g.user)
         except Refused as error:
-            _show(form, error)
+            show(form, error)
         else:
             return htmx.done(_week_address(person, monday))
     _offer_work(form, person, monday, monday + timedelta(days=6))
@@ -203,13 +204,15 @@ def day() -> Response:
     person = person_asked_for()
     shown = formats.parse_day(request.args.get("date", "")) or formats.today()
     form = forms.HoursForm(date=shown)
-    if form.validate_on_submit() and form.chose_work():
+    if form.validate_on_submit():
         try:
             actions.add_hours(person.id, _hours(form), g.user, formats.now(), once=form.once.data or "")
         except Refused as error:
-            _show(form, error)
+            show(form, error)
         else:
-            return htmx.done(_day_address(person, form.date.data), _("%(hours)s added.", hours=formats.hours(form.duration.data)))
+            return htmx.done(
+                _day_address(person, forms.filled(form.date.data)), _("%(hours)s added.", hours=formats.hours(form.duration.data))
+            )
     _offer_work(form, person, shown, shown)
     entries = queries.day_entries(person.id, shown)
     return htmx.page(
@@ -227,7 +230,7 @@ def day() -> Response:
         week=sheet.week_name(sheet.monday_of(shown)),
         yesterday=shown - ONE_DAY,
         tomorrow=shown + ONE_DAY,
-        choice_address=_choice_address(person, shown),
+        choice_address=choice_address(person, shown),
         changed=None,
     )
 
@@ -242,15 +245,15 @@ def edit_hours(entry_id: int) -> Response:
     entry = queries.entry(entry_id)
     form = forms.HoursForm(**_values_of(entry))
     status, changed = 200, None
-    if form.validate_on_submit() and form.chose_work():
+    if form.validate_on_submit():
         try:
             actions.change_hours(entry_id, form.version.data or 0, _hours(form), g.user, formats.now())
         except Refused as error:
-            _show(form, error)
+            show(form, error)
         except Changed as error:
             form.version.raw_data, form.version.data, changed, status = None, error.version, error, 409
         else:
-            return htmx.done(_back(form, entry.user, form.date.data), _("Saved."))
+            return htmx.done(_back(form, entry.user, forms.filled(form.date.data)), _("Saved."))
     _offer_work(form, entry.user, entry.date, entry.date, entry.activity_id)
     return htmx.page(
         "register/hours.html",
@@ -262,7 +265,7 @@ def edit_hours(entry_id: int) -> Response:
         changed=changed,
         lock=queries.lock_sentence("time", entry.id, entry.status),
         user=others(entry.user),
-        choice_address=_choice_address(entry.user, entry.date),
+        choice_address=choice_address(entry.user, entry.date),
         back=_back(form, entry.user, entry.date),
     )
 
@@ -316,12 +319,12 @@ def _values_of(entry: TimeEntry) -> dict[str, object]:
     }
 
 
-def _hours(form: forms.HoursForm) -> actions.Hours:
-    return actions.Hours(
+def _hours(form: forms.HoursForm) -> Hours:
+    return Hours(
         project_id=form.project_id or 0,
         activity_id=form.activity_id or 0,
-        date=form.date.data,
-        minutes=form.duration.data,
+        date=forms.filled(form.date.data),
+        minutes=forms.filled(form.duration.data),
         note=form.note.data,
         billable=forms.billable_choice(form.billable),
     )
@@ -335,7 +338,7 @@ def _back(form: forms.WorkForm, person: User, day: date) -> str:
 # --- What the forms of Register share ---------------------------------------------------------------------------------------------
 
 
-def _show(form: forms.WorkForm, error: Refused) -> None:
+def show(form: forms.WorkForm, error: Refused) -> None:
     """Puts a refusal at the field it is about, or above the form."""
     field = form[error.field] if error.field and error.field in form else form.project
     forms.refuse(field, error.sentence)
@@ -355,23 +358,29 @@ def _offer_work(form: forms.RowForm, person: User, first: date, last: date, kept
 def choice() -> Response:
     """The selects of a form again, after a search or another project."""
     person = person_asked_for()
-    form = forms.RowForm(request.args, meta={"csrf": False})
     first = formats.parse_day(request.args.get("date", "")) or _monday()
     last = first if request.args.get("date") else first + timedelta(days=6)
-    _offer_work(form, person, first, last)
-    address = url_for("register.choice", week=request.args.get("week"), date=request.args.get("date"), user=others(person))
+    if request.args.get("for") == "costs":
+        form: forms.WorkForm = forms.CostForm(request.args, meta={"csrf": False})
+        offer_costs(form, person, first)
+    else:
+        form = forms.RowForm(request.args, meta={"csrf": False})
+        _offer_work(form, person, first, last)
+    kept: dict[str, Any] = {name: request.args.get(name) for name in ("week", "date", "for")}
+    address = url_for("register.choice", user=others(person), **kept)
     return htmx.fragment("register/_work.html", form=form, choice_address=address)
 
 
-def _choice_address(person: User, day: date) -> str:
-    return url_for("register.choice", date=formats.day(day), user=others(person))
+def choice_address(person: User, day: date, kind: str | None = None) -> str:
+    """Where the selects of a form come from again."""
+    values: dict[str, Any] = {"date": formats.day(day), "user": others(person), "for": kind}
+    return url_for("register.choice", **values)
 
 
-@blueprint.get("/expenses")
-def expenses():  # type: ignore[no-untyped-def]
-    abort(404)
-
-
-@blueprint.get("/trips")
-def trips():  # type: ignore[no-untyped-def]
-    abort(404)
+def offer_costs(form: forms.WorkForm, person: User, day: date) -> None:
+    """Fills the select of an expense or a trip: projects of this person, and customers."""
+    search, chosen = (form.search.data or "")[:100], form.project.data or ""
+    projects = queries.project_choices(person.id, day, day, search, chosen)
+    customers = queries.customer_choices(search, chosen)
+    form.project.choices = ({} if chosen else {"": _("Choose a customer or project")}) | projects.groups | customers.groups
+    form.are_more = projects.are_more or customers.are_more or bool(search)

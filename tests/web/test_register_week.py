@@ -105,7 +105,7 @@ def test_an_emptied_cell_removes_the_entry_and_the_audit_log_keeps_it(browser: B
     assert browser.status == 200
     assert entries() == []
     event = db.session.query(AuditEvent).filter_by(action="time_entry_deleted").one()
-    assert (event.details["minutes"], event.details["note"]) == (60, "Kleuren gekozen")
+    assert (event.details["duration_minutes"], event.details["note"]) == (60, "Kleuren gekozen")
 
 
 def test_a_day_has_24_hours(browser: Browser, ans: User) -> None:
@@ -342,7 +342,7 @@ def test_changing_anothers_hours_is_written_down(browser: Browser, ans: User) ->
     assert page.first("select", name="user").all("option", selected="")[0].text == "Bram"
     browser.post(f"{CELL}&user={bram.id}", {"cell": cell_of(page, entry)["name"], "hours": "2"}, htmx=True)
     event = db.session.query(AuditEvent).filter_by(action="time_entry_changed").one()
-    assert (event.user_id, event.details["person"], event.details["changes"]) == (ans.id, bram.id, {"minutes": [60, 120]})
+    assert (event.user_id, event.details["person"], event.details["changes"]) == (ans.id, bram.id, {"duration_minutes": [60, 120]})
     browser.open(WEEK)
     own = own_entry(ans)
     browser.open(WEEK)
