@@ -4,4 +4,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("imports", __name__, url_prefix="/settings/import", cli_group=None)
 
-from blueprints.imports import commands, routes  # noqa: E402, F401
+from blueprints.imports import commands, data_commands, routes  # noqa: E402, F401
