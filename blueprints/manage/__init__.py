@@ -4,4 +4,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("manage", __name__, url_prefix="/manage", cli_group=None)
 
-from blueprints.manage import routes  # noqa: E402, F401
+from blueprints.manage import master_routes, routes  # noqa: E402, F401
