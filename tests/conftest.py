@@ -16,12 +16,13 @@ import builders
 from app import create_app
 from fakes import Clock
 from models import Base, db
+from parts import REQUIRE_ALL, pytest_make_collect_report, pytest_runtest_makereport, pytest_terminal_summary
 from sandbox.wefact.server import DEMO_KEY, running
 from settings import load
 from transfers import connections, worker
 from world import World, fetch_items
 
-REQUIRE_ALL = os.environ.get("UURWERK_TEST_REQUIRE") == "all"
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport", "pytest_terminal_summary"]
 BOTH = ("sqlite", "postgresql")
 
 
