@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import delete as delete_from
-from sqlalchemy import select
+from sqlalchemy import insert, literal, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 import audit
@@ -32,6 +32,7 @@ from models import (
     VatRegime,
     Vehicle,
     db,
+    rows_changed,
 )
 
 TABLES: dict[str, Any] = {
@@ -107,33 +108,30 @@ class Member:
 def save_customer(customer_id: int | None, version: int | None, values: Mapping[str, Any], by: User, now: datetime) -> Saved:
     """Adds or changes a customer. Raises Missing, Stale or NumberTaken, and then nothing was changed."""
     values = dict(values) | {"number_key": checks.number_key(values["number"])}
-    if customer_id is None:
-        customer = Customer(created_at=now, updated_at=now, flags=[], version=0)
-    else:
-        customer = _locked(Customer, customer_id)
-        if customer.version != version:
-            raise Stale
-    if taken := queries.customer_with_number(values["number"], customer_id):
-        raise NumberTaken(queries.label(taken))
-    db.session.add(customer)
-    changes = _apply(customer, values)
+    customer = _unchanged(Customer, customer_id, version) if customer_id is not None else Customer(created_at=now, flags=[], version=1)
+    changes = _differences(customer, values)
     if not changes and customer_id is not None:
         return Saved(customer_id)
-    customer.flags = [name for name in customer.flags or [] if name not in changes and values.get(name)]
-    customer.version += 1
-    customer.updated_at = now
+    flags = [name for name in customer.flags or [] if name not in changes and values.get(name)]
+    if taken := queries.customer_with_number(values["number"], customer_id) if "number_key" in changes else None:
+        raise NumberTaken(queries.label(taken))
     try:
-        db.session.flush()
-    except IntegrityError as error:
+        if customer_id is None:
+            _apply(customer, values | {"updated_at": now})
+            db.session.add(customer)
+            db.session.flush()
+        else:
+            _update(Customer, customer_id, version, values | {"flags": flags, "updated_at": now})
+    except IntegrityError as error:  # somebody took the number between the look and the save
         db.session.rollback()
         other = queries.customer_with_number(values["number"], customer_id)
         raise NumberTaken(queries.label(other) if other else values["number"]) from error
     repriced = 0
     if customer_id is not None and changes.keys() & {"hourly_rate_e4", "km_rate_e4"}:
         repriced = reprice_unbilled(now=now, customer_id=customer_id)
-    _record(by, "customer", customer, customer_id is None, changes, now, repriced)
+    _record(by, "customer", customer_id or customer.id, values["name"], customer_id is None, changes, now, repriced)
     db.session.commit()
-    return Saved(customer.id, repriced)
+    return Saved(customer_id or customer.id, repriced)
 
 
 # --- Projects -------------------------------------------------------------------------------------------------------------------
@@ -153,54 +151,49 @@ def save_project(
     Raises Missing, Stale, or InUse when the customer would change under work that is registered.
     """
     if project_id is None:
-        project = Project(created_at=now, version=0)
+        project = Project(created_at=now, version=1)
+        changes = _apply(project, values)
         db.session.add(project)
+        db.session.flush()
     else:
-        project = _locked(Project, project_id)
-        if project.version != version:
-            raise Stale
+        project = _unchanged(Project, project_id, version)
         if project.customer_id != values["customer_id"] and queries.has_work(project_id):
             raise InUse
-    changes = _apply(project, values)
-    db.session.flush()
-    changes |= _set_activities(project, activities) | _set_members(project, members)
-    if not changes and project_id is not None:
-        return Saved(project_id)
-    project.version += 1
-    repriced = reprice_unbilled(now=now, project_id=project_id) if project_id is not None else 0
-    _record(by, "project", project, project_id is None, changes, now, repriced)
+        changes = _differences(project, values)
+    rows = _row_changes(project.id, activities, members)
+    changes |= {name: [len(old), len(new)] for name, (old, new) in rows.items()}
+    if not changes:
+        return Saved(project.id)
+    repriced = 0
+    if project_id is not None:
+        _update(Project, project_id, version, values)
+    for name, (old, new) in rows.items():
+        _replace(ProjectActivity if name == "activities" else ProjectUser, project.id, old, new)
+    if project_id is not None:
+        repriced = reprice_unbilled(now=now, project_id=project_id)
+    _record(by, "project", project.id, values["name"], project_id is None, changes, now, repriced)
     db.session.commit()
-    return Saved(project.id, repriced)
+    return Saved(project_id or project.id, repriced)
 
 
-def _set_activities(project: Project, wanted: Sequence[OwnActivity]) -> dict[str, Any]:
-    kept = {row.activity_id: row for row in db.session.scalars(select(ProjectActivity).where(ProjectActivity.project_id == project.id))}
-    old = sorted((row.activity_id, row.hourly_rate_e4, row.billable) for row in kept.values())
-    for own in wanted:
-        row = kept.pop(own.activity_id, None)
-        if row is None:
-            row = ProjectActivity(project_id=project.id, activity_id=own.activity_id, active=True)
-            db.session.add(row)
-        row.hourly_rate_e4, row.billable = own.hourly_rate_e4, own.billable
-    for row in kept.values():
-        db.session.delete(row)
-    new = sorted((own.activity_id, own.hourly_rate_e4, own.billable) for own in wanted)
-    return {"activities": [len(old), len(new)]} if old != new else {}
+def _row_changes(project_id: int, activities: Sequence[OwnActivity], members: Sequence[Member]) -> dict[str, Any]:
+    """Which of the two tables of a project are no longer the same: name to (old rows, new rows)."""
+    theirs = select(literal("activities"), ProjectActivity.activity_id, ProjectActivity.hourly_rate_e4, ProjectActivity.billable)
+    ours = select(literal("members"), ProjectUser.user_id, ProjectUser.hourly_rate_e4, ProjectUser.is_manager)
+    parts = union_all(theirs.where(ProjectActivity.project_id == project_id), ours.where(ProjectUser.project_id == project_id))
+    old: dict[str, set[tuple[Any, ...]]] = {"activities": set(), "members": set()}
+    for name, *row in db.session.execute(parts):
+        old[name].add((*row[:2], bool(row[2])))
+    new: dict[str, list[dict[str, Any]]] = {"activities": [asdict(own) for own in activities], "members": [asdict(one) for one in members]}
+    return {name: (old[name], new[name]) for name in old if old[name] != {tuple(row.values()) for row in new[name]}}
 
 
-def _set_members(project: Project, wanted: Sequence[Member]) -> dict[str, Any]:
-    kept = {row.user_id: row for row in db.session.scalars(select(ProjectUser).where(ProjectUser.project_id == project.id))}
-    old = sorted((row.user_id, row.hourly_rate_e4, row.is_manager) for row in kept.values())
-    for member in wanted:
-        row = kept.pop(member.user_id, None)
-        if row is None:
-            row = ProjectUser(project_id=project.id, user_id=member.user_id, active=True)
-            db.session.add(row)
-        row.hourly_rate_e4, row.is_manager = member.hourly_rate_e4, member.is_manager
-    for row in kept.values():
-        db.session.delete(row)
-    new = sorted((member.user_id, member.hourly_rate_e4, member.is_manager) for member in wanted)
-    return {"members": [len(old), len(new)]} if old != new else {}
+def _replace(table: Any, project_id: int, old: Collection[Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """All rows at once, so that a project with a hundred members costs what one with two costs."""
+    if old:
+        db.session.execute(delete_from(table).where(table.project_id == project_id).execution_options(synchronize_session=False))
+    if rows:
+        db.session.execute(insert(table.__table__), [{**row, "project_id": project_id, "active": True} for row in rows])
 
 
 # --- Activities, expense categories, vehicles, VAT --------------------------------------------------------------------------------
@@ -233,7 +226,7 @@ def _save_linked(
     repriced = 0
     if object_type == "activity" and row_id is not None and "hourly_rate_e4" in changes:
         repriced = reprice_unbilled(now=now, activity_id=row_id)
-    _record(by, object_type, row, row_id is None, changes, now, repriced)
+    _record(by, object_type, row.id, row.name, row_id is None, changes, now, repriced)
     db.session.commit()
     return Saved(row.id, repriced)
 
@@ -287,7 +280,7 @@ def save_regime(regime_id: int, values: Mapping[str, Any], mappings: Mapping[int
         raise RegimeNeeded
     changes = _apply(regime, values) | _map_regime(regime_id, mappings)
     if changes:
-        _record(by, "vat_regime", regime, False, changes, now)
+        _record(by, "vat_regime", regime_id, regime.name, False, changes, now)
         db.session.commit()
     return Saved(regime_id)
 
@@ -368,14 +361,35 @@ def _locked(table: Any, row_id: int) -> Any:
     return row
 
 
+def _unchanged(table: Any, row_id: int, version: int | None) -> Any:
+    """The record, when it is still the version that the form was opened with. Raises Missing or Stale."""
+    row = db.session.get(table, row_id)
+    if row is None:
+        raise Missing
+    if row.version != version:
+        raise Stale
+    return row
+
+
+def _update(table: Any, row_id: int, version: int | None, values: Mapping[str, Any]) -> None:
+    """Saves only when nobody else did in the meantime: one statement decides. Raises Stale."""
+    statement = update(table).where(table.id == row_id, table.version == version).values(**values, version=table.version + 1)
+    if not rows_changed(statement.execution_options(synchronize_session=False)):
+        db.session.rollback()
+        raise Stale
+
+
+def _differences(row: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What would change, as column to (old, new), in words that JSON has."""
+    pairs = ((name, getattr(row, name), value) for name, value in values.items())
+    return {name: [_plain(old), _plain(new)] for name, old, new in pairs if old != new}
+
+
 def _apply(row: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Sets what differs and tells it as column to (old, new), in words that JSON has."""
-    changes = {}
-    for name, value in values.items():
-        old = getattr(row, name)
-        if old != value:
-            setattr(row, name, value)
-            changes[name] = [_plain(old), _plain(value)]
+    """Sets what differs and tells it."""
+    changes = _differences(row, values)
+    for name in changes:
+        setattr(row, name, values[name])
     return changes
 
 
@@ -383,9 +397,11 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _record(by: User, object_type: str, row: Any, is_new: bool, changes: Mapping[str, Any], now: datetime, repriced: int = 0) -> None:
+def _record(
+    by: User, object_type: str, object_id: int, name: str, is_new: bool, changes: Mapping[str, Any], now: datetime, repriced: int = 0
+) -> None:
     if is_new:
-        audit.record(by, f"{object_type}_created", object_type, row.id, now, name=row.name)
+        audit.record(by, f"{object_type}_created", object_type, object_id, now, name=name)
         return
-    details = {"name": row.name, "changes": dict(changes)} | ({"repriced": repriced} if repriced else {})
-    audit.record(by, f"{object_type}_changed", object_type, row.id, now, **details)
+    details = {"name": name, "changes": dict(changes)} | ({"repriced": repriced} if repriced else {})
+    audit.record(by, f"{object_type}_changed", object_type, object_id, now, **details)

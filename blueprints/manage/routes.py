@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, abort, g, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from sqlalchemy.orm import joinedload
 
 from blueprints import formats, htmx, listing, rights
 from blueprints.manage import actions, blueprint, queries
@@ -208,7 +209,7 @@ def new_project() -> Response:
 @blueprint.route("/projects/<int:project_id>", methods=["GET", "POST"])
 @rights.needs("projects")
 def project(project_id: int) -> Response:
-    row = db.session.get(Project, project_id) or abort(404)
+    row = db.session.get(Project, project_id, options=[joinedload(Project.customer)]) or abort(404)
     form, tables = _project_form(row)
     if request.method == "POST":
         try:
@@ -262,7 +263,8 @@ def _save_project(row: Project | None, form: ProjectForm, tables: Tables) -> Sav
     for table in tables:
         for _choice, line in table:
             right = (not line.chosen.data or line.validate()) and right
-    of = queries.customer_named(form.customer.data) if form.customer.data else None
+    same = row is not None and form.customer.data == queries.label(row.customer)
+    of = row.customer if row is not None and same else queries.customer_named(form.customer.data) if form.customer.data else None
     if form.customer.data and of is None:
         form.refuse("customer", _("No customer is called that, or more than one is; choose one from the list, or type its number."))
     if not right or of is None:
