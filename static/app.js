@@ -252,9 +252,24 @@
     input?.focus();
     cell.kept = null;
   });
-  addEventListener("beforeunload", event => {
-    if (fields().some(input => input.value.trim() !== input.defaultValue && !input.classList.contains("is-invalid"))) event.preventDefault();
-  });
+  // Leaving the page waits for what is still being saved, and asks when something could not be.
+  const unsaved = () => fields().filter(input => input.value.trim() !== input.defaultValue && !input.classList.contains("is-invalid"));
+  const afterSaving = (event, go) => {
+    const waiting = unsaved();
+    if (!waiting.length || event.defaultPrevented) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    waiting.forEach(input => saveCell(input.closest("td")));
+    Promise.all(waiting.map(input => input.closest("td").saving)).then(() => { if (!unsaved().length) go(); });
+  };
+  document.addEventListener("click", event => {
+    const link = event.target.closest?.("a[href]:not([hx-get], [data-in-sheet], [target])");
+    if (link && !event.button && !event.ctrlKey && !event.metaKey && !event.shiftKey) afterSaving(event, () => { location.href = link.href; });
+  }, true);
+  document.addEventListener("submit", event => {
+    if (!event.target.matches(".sheet form")) afterSaving(event, () => event.target.requestSubmit(event.submitter));
+  }, true);
+  addEventListener("beforeunload", event => { if (unsaved().length) event.preventDefault(); });
 
   // --- A link whose page opens over this one
   document.addEventListener("click", event => {

@@ -153,7 +153,7 @@ class ExpenseForm(CostForm):
     vat_included = BooleanField(_l("The price includes VAT"))
     purchase_vat = choice(_l("VAT on the receipt"))
     billable = as_agreed(_l("As the category says"))
-    reimbursable = BooleanField(_l("Pay this back to me"))
+    reimbursable = BooleanField(_l("Paid privately, to be paid back"))
     receipts = MultipleFileField(_l("Receipts"))
 
     @property

@@ -63,7 +63,7 @@ def test_what_is_typed_goes_before_the_category(browser: Browser, ans: User) -> 
         "Billable": "yes",
         "Date": "2026-11-02",
     }
-    browser.submit("Save", Customer_or_project=f"c{customer.id}", The_price_includes_VAT="y", Pay_this_back_to_me="y", **typed)
+    browser.submit("Save", Customer_or_project=f"c{customer.id}", The_price_includes_VAT="y", reimbursable="y", **typed)
     made = expenses()[0]
     assert (made.unit_price_e4, made.purchase_vat_bp, made.billable, made.date) == (12_345_678, None, True, date(2026, 11, 2))
     assert (made.project_id, made.customer_id, made.vat_included, made.reimbursable) == (None, customer.id, True, True)
