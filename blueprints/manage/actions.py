@@ -130,8 +130,9 @@ def save_customer(customer_id: int | None, version: int | None, values: Mapping[
     if customer_id is not None and changes.keys() & {"hourly_rate_e4", "km_rate_e4"}:
         repriced = reprice_unbilled(now=now, customer_id=customer_id)
     _record(by, "customer", customer_id or customer.id, values["name"], customer_id is None, changes, now, repriced)
+    saved = Saved(customer_id or customer.id, repriced)
     db.session.commit()
-    return Saved(customer_id or customer.id, repriced)
+    return saved
 
 
 # --- Projects -------------------------------------------------------------------------------------------------------------------
@@ -172,8 +173,9 @@ def save_project(
     if project_id is not None:
         repriced = reprice_unbilled(now=now, project_id=project_id)
     _record(by, "project", project.id, values["name"], project_id is None, changes, now, repriced)
+    saved = Saved(project_id or project.id, repriced)
     db.session.commit()
-    return Saved(project_id or project.id, repriced)
+    return saved
 
 
 def _row_changes(project_id: int, activities: Sequence[OwnActivity], members: Sequence[Member]) -> dict[str, Any]:
@@ -215,7 +217,9 @@ def _save_linked(
     object_type: str, row_id: int | None, values: Mapping[str, Any], items: Mapping[int, int | None], by: User, now: datetime
 ) -> Saved:
     table = TABLES[object_type]
-    row = table() if row_id is None else _locked(table, row_id)
+    row = table() if row_id is None else db.session.get(table, row_id)
+    if row is None:
+        raise Missing
     if row_id is None:
         db.session.add(row)
     changes = _apply(row, values)
@@ -227,14 +231,14 @@ def _save_linked(
     if object_type == "activity" and row_id is not None and "hourly_rate_e4" in changes:
         repriced = reprice_unbilled(now=now, activity_id=row_id)
     _record(by, object_type, row.id, row.name, row_id is None, changes, now, repriced)
+    saved = Saved(row.id, repriced)
     db.session.commit()
-    return Saved(row.id, repriced)
+    return saved
 
 
 def _link_items(local_type: str, local_id: int, wanted: Mapping[int, int | None]) -> dict[str, Any]:
     rows = db.session.scalars(select(ItemLink).where(ItemLink.local_type == local_type, ItemLink.local_id == local_id))
     links = {link.connection_id: link for link in rows}
-    vendors = {row.id: row.vendor for row in db.session.scalars(select(Connection).where(Connection.id.in_(list(wanted))))}
     involved = {item_id for item_id in wanted.values() if item_id} | {link.item_id for link in links.values()}
     items = {item.id: item for item in db.session.scalars(select(AccountingItem).where(AccountingItem.id.in_(involved)))}
     changes: dict[str, Any] = {}
@@ -242,15 +246,16 @@ def _link_items(local_type: str, local_id: int, wanted: Mapping[int, int | None]
         link = links.get(connection_id)
         if (link.item_id if link else None) == item_id:
             continue
+        vendor = db.session.get_one(Connection, connection_id).vendor
         old = items[link.item_id].code if link else ""
-        new = _linkable(items.get(item_id), connection_id, vendors[connection_id]).code if item_id else ""
+        new = _linkable(items.get(item_id), connection_id, vendor).code if item_id else ""
         if link and not item_id:
             db.session.delete(link)
         elif link:
             link.item_id = item_id
         else:
             db.session.add(ItemLink(connection_id=connection_id, local_type=local_type, local_id=local_id, item_id=item_id))
-        changes[f"item_{vendors[connection_id]}"] = [old, new]
+        changes[f"item_{vendor}"] = [old, new]
     return changes
 
 
