@@ -10,6 +10,7 @@ from flask.cli import AppGroup
 
 from blueprints import formats
 from blueprints.imports import blueprint, data_load
+from blueprints.imports.data_files import LoadRefused
 
 data = AppGroup("data", help="Records in bulk.")
 blueprint.cli.add_command(data)
@@ -24,6 +25,6 @@ def load(folder: Path) -> None:
     """
     try:
         counts = data_load.load(folder.resolve(), formats.now())
-    except data_load.LoadRefused as refused:
+    except LoadRefused as refused:
         raise click.ClickException(f"{refused} Nothing was loaded.") from refused
     click.echo(json.dumps(counts))

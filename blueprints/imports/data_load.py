@@ -6,21 +6,21 @@ any size passes through; only customers, projects, people and activities are hel
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 import audit
 import checks
+from blueprints import formats
+from blueprints.imports import data_files
+from blueprints.imports.data_files import Convert, LoadRefused
 from invoicing.links import SOURCES, chunked
 from invoicing.plan import payload_hash
 from invoicing.rates import OWN
@@ -42,20 +42,17 @@ from models import (
 )
 from transfers import import_rows, ledger
 
-FILES = ("customers", "projects", "users", "activities", "entries", "expenses", "trips")
 CATEGORY = "Imported"
 LOADED = "data_loaded"
 ROWS_AT_ONCE = 5000
 MOST_CENTS = 10**11
+MOST_RATE_CENTS = 10**9
 MOST_MINUTES = checks.DAY_MINUTES
 MOST_KM = 100_000
+ODD_DAYS = 10**9
+"""A payment term that is no term at all is left out and flagged, as an import does; this only has to be a number."""
 
 Values = dict[str, Any]
-Convert = Callable[[str], Any]
-
-
-class LoadRefused(Exception):
-    """Nothing was loaded; the text is one sentence that says why, with the file, line and column where there is one."""
 
 
 def load(folder: Path, now: datetime) -> dict[str, dict[str, int]]:
@@ -69,10 +66,12 @@ def load(folder: Path, now: datetime) -> dict[str, dict[str, int]]:
     except IntegrityError as error:
         db.session.rollback()
         raise LoadRefused("Somebody saved one of the same customers or people meanwhile; load the folder again.") from error
+    except OperationalError as error:
+        db.session.rollback()
+        raise LoadRefused(f"The database did not take it ({error.orig}); load the folder again in a quiet moment.") from error
     except LoadRefused:
         db.session.rollback()
         raise
-    _refresh_statistics()
     return counts
 
 
@@ -95,27 +94,18 @@ class _Loading:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def rows(self, name: str, columns: Mapping[str, Convert]) -> Iterator[tuple[int, list[Any]]]:
-        return read(self.folder / f"{name}.csv", columns)
+        return data_files.rows(data_files.path_of(self.folder, name), columns)
 
     def among(self, name: str, known: Mapping[str, Any]) -> Convert:
-        """Turns an id of another file into what it stands for here."""
-        absent = "" if (self.folder / f"{name}.csv").exists() else f", because {name}.csv is not in the folder"
-
-        def convert(text: str) -> Any:
-            try:
-                return known[text.strip()]
-            except KeyError:
-                raise _Unfit(f"there is no {_shown(text)} in {name}{absent}") from None
-
-        return convert
+        return data_files.among(self.folder, name, known)
 
 
 def _load(folder: Path, now: datetime) -> dict[str, dict[str, int]]:
-    digest = _digest(folder)
+    digest = data_files.digest(folder)
     # Held until the end, so that two loads of one folder cannot pass the next question together.
     columns = (Organisation.country, Organisation.currency, Organisation.language)
     company = db.session.execute(select(*columns).where(Organisation.id == 1).with_for_update()).one()
-    _refuse_twice(folder, digest)
+    _refuse_twice(digest)
     loading = _Loading(folder, now, digest, company)
     _customers(loading)
     _projects(loading)
@@ -129,166 +119,17 @@ def _load(folder: Path, now: datetime) -> dict[str, dict[str, int]]:
         loading.counts[kind] = _write_sources(loading, source_type, rows)
     _settle_bills(loading)
     audit.record(None, LOADED, "folder", None, now, folder=folder.name, sha256=digest, counts=loading.counts)
+    db.session.flush()
+    _refresh_statistics()
     return loading.counts
 
 
-def _digest(folder: Path) -> str:
-    """One hash over the files that count, under their names."""
-    found: dict[str, str] = {}
-    for name in FILES:
-        path = folder / f"{name}.csv"
-        if path.exists():
-            try:
-                with path.open("rb") as file:
-                    found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                raise LoadRefused(f"{path.name} cannot be read: {error.strerror}.") from error
-    if not found:
-        raise LoadRefused(f"The folder {folder} holds none of {', '.join(f'{name}.csv' for name in FILES)}.")
-    return hashlib.sha256(canonical_json(found).encode()).hexdigest()
-
-
-def _refuse_twice(folder: Path, digest: str) -> None:
+def _refuse_twice(digest: str) -> None:
     before = select(AuditEvent.at, AuditEvent.details).where(AuditEvent.object_type == "folder", AuditEvent.action == LOADED)
     for at, details in db.session.execute(before):
         if details["sha256"] == digest:
-            name = details["folder"]
-            raise LoadRefused(f"The files in {folder} were loaded already on {at:%d-%m-%Y at %H:%M} UTC, from a folder named {name}.")
-
-
-# --- Reading a file -------------------------------------------------------------------------------------------------------------
-
-
-class _Unfit(ValueError):
-    """A value that its column cannot hold; the text says what it would have to be."""
-
-
-def read(path: Path, columns: Mapping[str, Convert]) -> Iterator[tuple[int, list[Any]]]:
-    """The line number and converted values of each row, in the order of `columns`; nothing when the file is absent or empty.
-
-    Raises LoadRefused with file, line and column. Other columns of the file are ignored, and so are empty lines.
-    """
-    if not path.exists():
-        return
-    line = 1
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            places = _places(path, header, columns) if header else []
-            converters = [(index, columns[name]) for name, index in zip(columns, places, strict=bool(header))]
-            for row in reader:
-                line = reader.line_num
-                if not row:
-                    continue
-                if len(row) != len(header):
-                    raise LoadRefused(f"{path.name}, line {line}: there are {len(row)} values under {len(header)} columns.")
-                try:
-                    yield line, [convert(row[index]) for index, convert in converters]
-                except _Unfit:
-                    raise _located(path, line, header, row, converters) from None
-    except UnicodeDecodeError as error:
-        raise LoadRefused(f"{path.name} is not UTF-8 text, somewhere after line {line}.") from error
-    except csv.Error as error:
-        raise LoadRefused(f"{path.name}, after line {line}: the file is not proper CSV ({error}).") from error
-    except OSError as error:
-        raise LoadRefused(f"{path.name} cannot be read: {error.strerror}.") from error
-
-
-def _places(path: Path, header: list[str], columns: Mapping[str, Convert]) -> list[int]:
-    names = [name.strip().casefold() for name in header]
-    for name in columns:
-        if names.count(name) != 1:
-            problem = "is missing" if name not in names else "stands there more than once"
-            raise LoadRefused(f"{path.name}, line 1: the column {name} {problem}.")
-    return [names.index(name) for name in columns]
-
-
-def _located(path: Path, line: int, header: list[str], row: list[str], converters: Iterable[tuple[int, Convert]]) -> LoadRefused:
-    """The refusal for the first value of this row that does not fit."""
-    for index, convert in converters:
-        try:
-            convert(row[index])
-        except _Unfit as error:
-            return LoadRefused(f"{path.name}, line {line}, column {header[index].strip()}: {error}.")
-    raise AssertionError("a row that did not fit now does")
-
-
-_UNWANTED = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_WHOLE = re.compile("-?[0-9]{1,15}")
-
-
-def _shown(text: str) -> str:
-    """What was read, short enough for a sentence."""
-    text = checks.one_line(text, len(text))
-    return f"“{text[:40]}…”" if len(text) > 40 else f"“{text}”"
-
-
-def _words(text: str) -> str:
-    """Text on one line, without what no database can hold."""
-    return checks.one_line(text, len(text))
-
-
-def _note(text: str) -> str:
-    """Text as it was written; the careful look is only for text with something odd in it."""
-    return checks.plain_text(text, len(text)) if _UNWANTED.search(text) else text.strip()
-
-
-def _name(most: int) -> Convert:
-    def convert(text: str) -> str:
-        try:
-            return checks.one_line(text, most) or _refuse("it is empty")
-        except checks.CheckFailed as error:
-            raise _Unfit(f"{_shown(text)} is {error.params['length']} characters long; use at most {most}") from error
-
-    return convert
-
-
-def _short(most: int) -> Convert:
-    """A name that may be left empty."""
-    filled = _name(most)
-    return lambda text: filled(text) if text.strip() else ""
-
-
-def _refuse(sentence: str) -> str:
-    raise _Unfit(sentence)
-
-
-def _whole(least: int, most: int) -> Convert:
-    @lru_cache(maxsize=4096)
-    def convert(text: str) -> int:
-        if not _WHOLE.fullmatch(text.strip()) or not least <= int(text) <= most:
-            raise _Unfit(f"{_shown(text)} is not a whole number from {least} up to {most}")
-        return int(text)
-
-    return convert
-
-
-def _term(text: str) -> int | None:
-    return _whole(-(10**9), 10**9)(text) if text.strip() else None  # type: ignore[no-any-return]
-
-
-def _flag(text: str) -> bool:
-    if text.strip() not in ("0", "1"):
-        raise _Unfit(f"{_shown(text)} is neither 0 nor 1")
-    return text.strip() == "1"
-
-
-@lru_cache(maxsize=4096)
-def _day(text: str) -> date:
-    try:
-        if len(text.strip()) == len("2025-11-30"):
-            return date.fromisoformat(text.strip())
-    except ValueError:
-        pass
-    raise _Unfit(f"{_shown(text)} is not a date such as 2025-11-30")
-
-
-def _email(text: str) -> str:
-    try:
-        return checks.email(text).casefold()
-    except checks.CheckFailed as error:
-        raise _Unfit(f"{_shown(text)} is not an e-mail address") from error
+            when, name = at.astimezone(formats.zone()), details["folder"]
+            raise LoadRefused(f"These files were loaded already, on {when:%d-%m-%Y at %H:%M} from a folder named {name}.")
 
 
 # --- Customers, projects, people, activities -------------------------------------------------------------------------------------
@@ -306,12 +147,8 @@ class _Told:
 
 def _settle(loading: _Loading, kind: str, key_column: str, model: type[Any], told: list[_Told], known: Mapping[Any, int]) -> dict[str, int]:
     """Adds the rows that are not known here yet, and gives the id here of every row by its id in the file."""
-    for column, key_of in (("id", lambda row: row.file_id), (key_column, lambda row: row.key)):
-        lines: dict[Any, int] = {}
-        for row in told:
-            first = lines.setdefault(key_of(row), row.line)
-            if first != row.line and key_of(row) is not None:
-                raise LoadRefused(f"{kind}.csv, line {row.line}, column {column}: the same stands on line {first} already.")
+    _only_once(kind, "id", ((row.file_id, row.line) for row in told))
+    _only_once(kind, key_column, ((row.key, row.line) for row in told if row.key is not None))
     new = [row for row in told if row.key not in known]
     ids = {row.file_id: known[row.key] for row in told if row.key in known}
     loading.counts[kind] = {"created": len(new), "reused": len(ids)}
@@ -321,11 +158,21 @@ def _settle(loading: _Loading, kind: str, key_column: str, model: type[Any], tol
     return ids
 
 
+def _only_once(kind: str, column: str, keys: Iterable[tuple[Any, int]]) -> None:
+    lines: dict[Any, int] = {}
+    for key, line in keys:
+        first = lines.setdefault(key, line)
+        if first != line:
+            raise LoadRefused(f"{kind}.csv, line {line}, column {column}: the same stands on line {first} already.")
+
+
 def _customers(loading: _Loading) -> None:
     texts = {"contact": "contact_last_name", "street": "address", "zip": "postal_code", "vat": "vat_number"}
     names = ["name", "contact", "street", "zip", "city", "country", "email", "phone", "vat"]
-    columns = {"id": str.strip, "number": _short(import_rows.NUMBER_LIMIT)} | dict.fromkeys(names, _words)
-    columns |= {"name": lambda text: _words(text) or _refuse("it is empty"), "payment_days": _term}
+    columns: dict[str, Convert] = {"id": str.strip, "number": data_files.short(import_rows.NUMBER_LIMIT)} | dict.fromkeys(
+        names, data_files.words
+    )
+    columns |= {"name": data_files.filled, "payment_days": data_files.optional(data_files.whole(-ODD_DAYS, ODD_DAYS))}
     told = []
     for line, (file_id, number, *values, term) in loading.rows("customers", columns):
         fields: Values = {texts.get(name, name): value for name, value in zip(names, values, strict=True)}
@@ -345,13 +192,18 @@ def _customers(loading: _Loading) -> None:
 
 
 def _projects(loading: _Loading) -> None:
-    customer = loading.among("customers", loading.customers)
-    columns = {"id": str.strip, "customer_id": customer, "code": _short(40), "name": _name(200), "billable": _flag}
-    columns |= {"rate_cents": _whole(0, MOST_CENTS)}
+    columns: dict[str, Convert] = {
+        "id": str.strip,
+        "customer_id": loading.among("customers", loading.customers),
+        "code": data_files.short(40),
+        "name": data_files.name(200),
+        "billable": data_files.flag,
+        "rate_cents": data_files.whole(0, MOST_RATE_CENTS),
+    }
     told = []
     for line, (file_id, customer_id, code, name, billable, cents) in loading.rows("projects", columns):
         row = {"customer_id": customer_id, "code": code, "name": name, "created_at": loading.now}
-        row |= {"invoicing_method": "project" if billable else "none", "hourly_rate_e4": cents * 100 if billable else None}
+        row |= {"invoicing_method": "project" if billable else "none", "hourly_rate_e4": cents * 100}
         told.append(_Told(line, file_id, (customer_id, code.casefold()) if code else None, row))
     known: dict[tuple[int, str], int] = {}
     for part in chunked(sorted({row.values["customer_id"] for row in told} & loading.currencies.keys())):
@@ -363,34 +215,31 @@ def _projects(loading: _Loading) -> None:
 
 
 def _users(loading: _Loading) -> None:
-    rows = loading.rows("users", {"id": str.strip, "name": _name(200), "email": _email})
+    rows = loading.rows("users", {"id": str.strip, "name": data_files.name(200), "email": data_files.email})
     told = [
         _Told(line, file_id, email, {"email": email, "name": name, "role": "user", "active": True, "created_at": loading.now})
         for line, (file_id, name, email) in rows
     ]
     known: dict[str, int] = {}
     for part in chunked(row.key for row in told):
-        known |= dict(db.session.execute(select(User.email, User.id).where(User.email.in_(part))).tuples().all())
+        for id, email in db.session.execute(select(User.id, User.email).where(User.email.in_(part))):
+            known[email] = id
     loading.users = _settle(loading, "users", "email", User, told, known)
 
 
 def _activities(loading: _Loading) -> None:
     """An activity is its name: rows with the same name are one activity."""
-    rows = loading.rows("activities", {"id": str.strip, "name": _name(200)})
+    rows = loading.rows("activities", {"id": str.strip, "name": data_files.name(200)})
     told = [_Told(line, file_id, name.casefold(), {"name": name}) for line, (file_id, name) in rows]
     here = db.session.execute(select(Activity.name, Activity.id).order_by(Activity.active, Activity.id.desc()))
     known = {name.strip().casefold(): id for name, id in here}
+    _only_once("activities", "id", ((row.file_id, row.line) for row in told))
     first: dict[str, _Told] = {}
     for row in told:
         first.setdefault(row.key, row)
-    again = [row for row in told if first[row.key] is not row]
-    ids = _settle(loading, "activities", "name", Activity, [row for row in told if first[row.key] is row], known)
-    for row in again:
-        if row.file_id in ids:
-            raise LoadRefused(f"activities.csv, line {row.line}, column id: {_shown(row.file_id)} stands on another line already.")
-        ids[row.file_id] = ids[first[row.key].file_id]
-    loading.counts["activities"]["reused"] += len(again)
-    loading.activities = ids
+    ids = _settle(loading, "activities", "name", Activity, list(first.values()), known)
+    loading.activities = {row.file_id: ids[first[row.key].file_id] for row in told}
+    loading.counts["activities"]["reused"] += len(told) - len(first)
 
 
 # --- Hours, expenses, trips, and what billed them ---------------------------------------------------------------------------------
@@ -409,9 +258,9 @@ class _Work:
 def _entries(loading: _Loading) -> Iterator[_Work]:
     columns: dict[str, Convert] = _who_where_when(loading) | {
         "activity_id": loading.among("activities", loading.activities),
-        "minutes": _whole(-MOST_MINUTES, MOST_MINUTES),
-        "description": _note,
-        "rate_cents": _whole(0, MOST_CENTS),
+        "minutes": data_files.whole(-MOST_MINUTES, MOST_MINUTES),
+        "description": data_files.note,
+        "rate_cents": data_files.whole(0, MOST_RATE_CENTS),
     }
     for _, (*common, activity_id, minutes, note, cents) in loading.rows("entries", columns):
         values, invoiced = _common(loading, common)
@@ -421,9 +270,9 @@ def _entries(loading: _Loading) -> Iterator[_Work]:
 
 def _expenses(loading: _Loading) -> Iterator[_Work]:
     columns: dict[str, Convert] = _who_where_when(loading) | {
-        "description": _note,
-        "amount_cents": _whole(-MOST_CENTS, MOST_CENTS),
-        "vat_pct": _whole(0, 100),
+        "description": data_files.note,
+        "amount_cents": data_files.whole(-MOST_CENTS, MOST_CENTS),
+        "vat_pct": data_files.whole(0, 100),
     }
     category_id: int | None = None
     for _, (*common, note, cents, vat) in loading.rows("expenses", columns):
@@ -435,10 +284,10 @@ def _expenses(loading: _Loading) -> Iterator[_Work]:
 
 def _trips(loading: _Loading) -> Iterator[_Work]:
     columns: dict[str, Convert] = _who_where_when(loading) | {
-        "origin": _short(200),
-        "destination": _short(200),
-        "km": _whole(0, MOST_KM),
-        "rate_cents": _whole(0, MOST_CENTS),
+        "origin": data_files.short(200),
+        "destination": data_files.short(200),
+        "km": data_files.whole(0, MOST_KM),
+        "rate_cents": data_files.whole(0, MOST_RATE_CENTS),
     }
     for _, (*common, origin, destination, km, cents) in loading.rows("trips", columns):
         values, invoiced = _common(loading, common)
@@ -450,9 +299,9 @@ def _who_where_when(loading: _Loading) -> dict[str, Convert]:
     return {
         "user_id": loading.among("users", loading.users),
         "project_id": loading.among("projects", loading.projects),
-        "date": _day,
-        "billable": _flag,
-        "invoiced": _flag,
+        "date": data_files.day,
+        "billable": data_files.flag,
+        "invoiced": data_files.flag,
     }
 
 
@@ -545,4 +394,3 @@ def _refresh_statistics() -> None:
     """Tells the database how much there is now; until then it would plan for an empty one."""
     for model in (Customer, Project, User, Activity, TimeEntry, Expense, Trip, BillingLink):
         db.session.execute(text(f'ANALYZE "{model.__tablename__}"'))
-    db.session.commit()
