@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 import audit
 import checks
 from connectors.base import Connector
-from connectors.errors import ConnectorError, NotProcessed
+from connectors.errors import ConnectorError, NotProcessed, Rejected
 from connectors.records import CustomerRecord, NewCustomer
 from models import Connection, Customer, CustomerMatch, ExternalLink, User, db, rows_changed
 from transfers.connections import Access, access, note_failure
@@ -158,7 +158,11 @@ def _look(context: WorkerContext, connector: Connector, job: _Job) -> None:
     if record is not None:
         _found(context, job, record)
         return
-    candidates = _candidates(job, connector.look_alikes(job.wanted))
+    try:
+        there = connector.look_alikes(job.wanted)
+    except Rejected:  # a package that cannot search so is no reason never to invoice; our own customers are compared all the same
+        there = []
+    candidates = _candidates(job, there)
     _answer(context, job, "question" if candidates else "missing", candidates=candidates)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from models import Connection, FormToken, ImportPage, ImportRow, ImportRun, LoginSession, Organisation, ScheduledRun, Throttle, db
 from transfers import imports, worker
+from transfers.import_runs import UNFINISHED
 
 HOUSEKEEPING = "housekeeping"
 FULL_EVERY = timedelta(days=6, hours=12)
@@ -154,7 +155,7 @@ def _close_imports(now: datetime) -> list[str]:
             .join(Connection)
             .where(Connection.vendor == vendor, ImportRun.source == "nightly", ImportRun.created_at == turn.started_at)
         ).first()
-        if run is not None and run.state in imports.UNFINISHED:
+        if run is not None and run.state in UNFINISHED:
             continue
         turn.state = "done" if run is not None and run.state == "done" else "failed"
         turn.ended_at = (run.ended_at if run else None) or now
@@ -170,7 +171,7 @@ def _keep_house(now: datetime) -> str:
     db.session.execute(delete(LoginSession).where(old_login))
     db.session.execute(delete(Throttle).where(Throttle.at < now - THROTTLE_KEPT))
     db.session.execute(delete(FormToken).where(FormToken.created_at < now - FORM_TOKEN_KEPT))
-    old_runs = select(ImportRun.id).where(ImportRun.created_at < now - IMPORT_ROWS_KEPT, ImportRun.state.not_in(imports.UNFINISHED))
+    old_runs = select(ImportRun.id).where(ImportRun.created_at < now - IMPORT_ROWS_KEPT, ImportRun.state.not_in(UNFINISHED))
     db.session.execute(delete(ImportRow).where(ImportRow.run_id.in_(old_runs)))
     db.session.execute(delete(ImportPage).where(ImportPage.run_id.in_(old_runs)))
     turn = db.session.scalars(select(ScheduledRun).where(ScheduledRun.job == HOUSEKEEPING, ScheduledRun.state == "running")).all()

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from models import Connection, Customer, ImportRow, ImportRun, db
-from transfers import imports
+from transfers.import_runs import UNFINISHED
 
 SHOWN_CHARACTERS = 120
 """Of a name or value that came from elsewhere, so that no page grows with it."""
@@ -98,6 +98,7 @@ class Line:
     number: str
     name: str
     email: str
+    customer: str
     here: str
     reason: str
     params: dict[str, Any]
@@ -161,6 +162,7 @@ def _line(row: Any) -> Line:
         number=shown(row.number),
         name=shown(row.name),
         email=shown(row.values.get("email", "")),
+        customer=shown(row.customer),
         here=shown(here),
         reason=row.reason,
         params={name: shown(value) for name, value in row.reason_params.items() if name != "choices"},
@@ -191,4 +193,4 @@ def failed_rows(run_id: int) -> Iterator[ImportRow]:
 
 def working(found: Iterable[ImportRun]) -> dict[int, ImportRun]:
     """The run that a package is busy with, by connection."""
-    return {one.connection_id: one for one in found if one.state in imports.UNFINISHED}
+    return {one.connection_id: one for one in found if one.state in UNFINISHED}

@@ -433,3 +433,27 @@ def test_housekeeping_rows_stay_out_of_other_runs(stage: Stage) -> None:
     run_id = stage.ask()
     assert db.session.query(ImportPage).count() == 0
     assert db.session.query(ImportRun).filter_by(id=run_id).one().state == "waiting"
+
+
+def test_run_to_end_watches_when_another_process_took_the_run(stage: Stage, clock: Clock) -> None:
+    run_id = stage.ask()
+    other = stage.context("worker-2")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        assert not db.session().in_transaction(), "a transaction was open while waiting"
+        waits.append(seconds)
+        clock.forward(minutes=10)
+        imports.work_one(other)
+
+    stage.wait = wait  # type: ignore[method-assign]
+
+    def die(offset: int) -> None:
+        stage.package.on_page = lambda offset: None
+        raise Killed
+
+    stage.package.on_page = die
+    with pytest.raises(Killed):
+        imports.work_one(other)
+    assert counts(imports.run_to_end(stage.context(), run_id)) == {"created": 7}
+    assert waits == [1.0]

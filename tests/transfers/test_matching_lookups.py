@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 import builders
-from connectors.errors import AccessRefused, NotProcessed, Unavailable
+from connectors.errors import AccessRefused, NotProcessed, Rejected, Unavailable
 from fakes import Clock
 from import_stage import Package, Stage, record
 from models import AuditEvent, Customer, CustomerMatch, ExternalLink, db
@@ -191,6 +191,14 @@ def test_r33_a_search_that_fails_proves_nothing(stage: Stage, clock: Clock) -> N
         assert (match(here).state, match(here).reason) == ("failed", next(iter(found.values())).reason)
         assert look_up(stage, here) == 0
         clock.forward(minutes=2)
+
+
+def test_r24_a_package_that_cannot_search_so_leaves_our_own_customers_to_compare(stage: Stage) -> None:
+    link(stage, builders.customer("K9", "Jansen Bouw"), "89")
+    alike, alone = builders.customer("K1", "Jansen Bouw B.V."), builders.customer("K2", "Pieters")
+    stage.package.found = {"alike": Rejected("rejected", "Ongeldig zoekveld")}
+    look_up(stage, alike, alone)
+    assert (match(alike).state, match(alone).state) == ("question", "missing")
 
 
 def test_r22_a_refusal_stops_the_connection(stage: Stage) -> None:

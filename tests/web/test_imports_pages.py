@@ -78,9 +78,9 @@ def test_old_and_new_values_and_what_is_only_linked(stage: Stage, browser: Brows
     work(stage)
     browser.open(f"/settings/import/{run_id}?show=update")
     lines = [row.text for row in browser.page.first("tbody").all("tr")]
-    assert "DB1 Oude naam, db1 Name Oude naam Klant DB1 B.V." in lines
-    assert "DB1 Oude naam, db1 E-mail oud@klant.example db1@klant.example" in lines
-    assert "DB2 Klant DB2 B.V., DB2 Link none Linked by its number" in lines
+    assert "DB1 Oude naam Name Oude naam Klant DB1 B.V." in lines
+    assert "DB1 Oude naam E-mail oud@klant.example db1@klant.example" in lines
+    assert "DB2 Klant DB2 B.V. Link none Linked by its number" in lines
 
 
 def test_questions_are_answered_kept_and_applied(stage: Stage, browser: Browser) -> None:
