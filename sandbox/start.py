@@ -121,6 +121,11 @@ def _demo_environment(data_dir: Path, host: str, port: int) -> dict[str, str]:
     return environ
 
 
+def data_dir() -> Path:
+    """Where the demo keeps its things: never where a real installation keeps its own, unless somebody says so."""
+    return Path(os.environ.get("UURWERK_DATA_DIR", "").strip() or "instance/demo").expanduser().resolve()
+
+
 def _port() -> int:
     given = os.environ.get("PORT", "").strip() or "8000"
     if not given.isdecimal() or not 0 < int(given) < 65536:
@@ -249,9 +254,9 @@ def main(arguments: list[str]) -> int:
         port, host = _port(), os.environ.get("HOST", "").strip() or LOOPBACK
         if not is_free(port, host):
             raise CannotStart(f"port {port} is in use; choose another: PORT={port + 1} ./run")
-        data_dir = Path(os.environ.get("UURWERK_DATA_DIR", "").strip() or "instance/demo").expanduser().resolve()
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        demo = Demo(data_dir, host, port)
+        folder = data_dir()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        demo = Demo(folder, host, port)
         demo.start_stand_ins()
         demo.fill()
         demo.serve(options.reload)
