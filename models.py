@@ -970,6 +970,12 @@ class RemoteCall(Model):
     __table_args__ = (
         Index("ix_remote_call_budget", "budget_key", "opened_at"),
         Index("ix_remote_call_transfer_id", "transfer_id"),
+        Index(
+            "ix_remote_call_import_run_id",
+            "import_run_id",
+            sqlite_where=text("import_run_id IS NOT NULL"),
+            postgresql_where=text("import_run_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -113,5 +113,5 @@ def _counted_as(action: str, choice: str, mode: str) -> str:
 
 def calls(job: Job) -> int:
     """Every request of the run, from the journal."""
-    mine = select(func.count()).select_from(RemoteCall).where(RemoteCall.import_run_id == job.id, RemoteCall.opened_at >= job.created_at)
+    mine = select(func.count()).select_from(RemoteCall).where(RemoteCall.import_run_id == job.id)
     return db.session.scalar(mine) or 0

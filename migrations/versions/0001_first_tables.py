@@ -623,6 +623,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('remote_call', schema=None) as batch_op:
         batch_op.create_index('ix_remote_call_budget', ['budget_key', 'opened_at'], unique=False)
+        batch_op.create_index('ix_remote_call_import_run_id', ['import_run_id'], unique=False, sqlite_where=sa.text('import_run_id IS NOT NULL'), postgresql_where=sa.text('import_run_id IS NOT NULL'))
         batch_op.create_index('ix_remote_call_transfer_id', ['transfer_id'], unique=False)
 
     op.create_table('time_entry',
@@ -862,6 +863,7 @@ def downgrade() -> None:
     op.drop_table('time_entry')
     with op.batch_alter_table('remote_call', schema=None) as batch_op:
         batch_op.drop_index('ix_remote_call_transfer_id')
+        batch_op.drop_index('ix_remote_call_import_run_id', sqlite_where=sa.text('import_run_id IS NOT NULL'), postgresql_where=sa.text('import_run_id IS NOT NULL'))
         batch_op.drop_index('ix_remote_call_budget')
 
     op.drop_table('remote_call')
