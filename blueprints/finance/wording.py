@@ -97,6 +97,8 @@ def sentence(code: str, params: Mapping[str, Any] | None = None, currency: str =
     if not code:
         return ""
     values = dict(params or {})
+    if code == "number_taken":
+        code = "invoice_number_taken"  # an import has a reason of that name too
     if code == "totals_differ":
         values = {name: formats.money(int(values.get(name) or 0), currency) for name in ("ours", "theirs")}
     elif code == "content_differs":
@@ -193,6 +195,11 @@ def cannot_retry(error: CannotRetry) -> str:
     return _("Not tried again. %(why)s", why=sentence(error.reason))
 
 
+def exact(moment: datetime) -> str:
+    """A moment to the second, on the organisation's clock."""
+    return moment.astimezone(formats.zone()).strftime("%d-%m-%Y %H:%M:%S")
+
+
 # --- Counts ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +215,16 @@ def listed(counts: Mapping[str, int]) -> str:
 
 def rows(number: int) -> str:
     return str(ngettext("%(num)s row", "%(num)s rows", number))
+
+
+def to_solve(part: Any) -> list[str]:
+    """What stands in the way of billing the work of a customer or project."""
+    found = []
+    if part.no_rate:
+        found.append(str(ngettext("%(num)s row without a rate", "%(num)s rows without a rate", part.no_rate)))
+    if part.not_approved:
+        found.append(str(ngettext("%(num)s row not approved", "%(num)s rows not approved", part.not_approved)))
+    return found
 
 
 def sums(amounts: Iterable[tuple[str, int]]) -> str:
