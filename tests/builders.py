@@ -19,7 +19,7 @@ def _save(row: Any) -> Any:
 
 
 def user(role: str = "administrator", email: str = "", password: str | None = None, **values: Any) -> User:
-    from blueprints.auth.passwords import hash_password
+    from blueprints.rights import hash_password
 
     n = next(_counter)
     values = {"name": f"Medewerker {n}", "created_at": NOW, "role": role, "email": email or f"medewerker{n}@bureau.example"} | values

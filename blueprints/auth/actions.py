@@ -9,7 +9,6 @@ from sqlalchemy import delete, func, select
 
 import audit
 from blueprints import rights
-from blueprints.auth import passwords
 from models import LoginSession, Organisation, Throttle, User, db
 
 WINDOW = timedelta(minutes=15)
@@ -30,14 +29,14 @@ def sign_in(email: str, password: str, address: str, now: datetime) -> User:
     if _is_throttled(keys[0], PER_ACCOUNT, now) or _is_throttled(keys[1], PER_ADDRESS, now):
         raise SignInRefused
     user = find_user(email)
-    right = passwords.matches(password, user.password_hash if user else None)
+    right = rights.password_matches(password, user.password_hash if user else None)
     if user is None or not right or not user.active:
         db.session.add_all([Throttle(key=key, at=now) for key in keys])
         audit.record(user, "sign_in_failed", "user", user.id if user else None, now, address=address)
         db.session.commit()
         raise SignInRefused
-    if passwords.is_outdated(user.password_hash or ""):
-        user.password_hash = passwords.hash_password(password)
+    if rights.password_is_outdated(user.password_hash or ""):
+        user.password_hash = rights.hash_password(password)
     db.session.execute(delete(Throttle).where((Throttle.key == keys[0]) | (Throttle.at < now - WINDOW)))
     db.session.execute(delete(LoginSession).where(LoginSession.created_at < now - rights.LONGEST))
     rights.begin_login(user, now)
@@ -98,7 +97,7 @@ def create_user(email: str, name: str, role: str, password: str | None, now: dat
     if find_user(email):
         raise UserExists(email)
     user = User(email=email, name=name.strip() or email, role=role, created_at=now, active=True)
-    user.password_hash = passwords.hash_password(password) if password else None
+    user.password_hash = rights.hash_password(password) if password else None
     db.session.add(user)
     db.session.flush()
     audit.record(by, "user_created", "user", user.id, now, email=email, role=role)
@@ -107,7 +106,7 @@ def create_user(email: str, name: str, role: str, password: str | None, now: dat
 
 def set_password(user: User, password: str, now: datetime, by: User | None, keep_login: int | None = None) -> None:
     """A new password; every other login of this person ends. The caller commits."""
-    user.password_hash = passwords.hash_password(password)
+    user.password_hash = rights.hash_password(password)
     rights.end_logins(user.id, keep_login)
     audit.record(by, "password_changed", "user", user.id, now)
 

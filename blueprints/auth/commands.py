@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 
-import checks
 import click
 from flask.cli import AppGroup
 from sqlalchemy import select
 
-from blueprints import formats
-from blueprints.auth import actions, blueprint, passwords
+import checks
+from blueprints import formats, rights
+from blueprints.auth import actions, blueprint
 from blueprints.rights import ROLES
 from models import User, db
 
@@ -21,7 +21,7 @@ blueprint.cli.add_command(users)
 
 def _read_password(from_stdin: bool, email: str) -> str:
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    if problem := passwords.problem(password, email):
+    if problem := rights.password_problem(password, email):
         raise click.ClickException(problem)
     return str(password)
 

@@ -7,7 +7,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
 
-from blueprints.auth import passwords
+from blueprints import rights
 
 
 class SignInForm(FlaskForm):
@@ -23,5 +23,5 @@ class SetUpForm(FlaskForm):
     password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password."))])
 
     def validate_password(self, field: PasswordField) -> None:
-        if problem := passwords.problem(field.data or "", self.email.data or ""):
+        if problem := rights.password_problem(field.data or "", self.email.data or ""):
             raise ValidationError(problem)

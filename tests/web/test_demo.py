@@ -23,7 +23,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app import create_app
-from blueprints.auth import passwords
+from blueprints import rights
 from models import (
     BillingLink,
     Customer,
@@ -199,7 +199,7 @@ def test_a_receipt_is_a_pdf(company: Filled) -> None:
 
 
 def test_everybody_signs_in_with_the_password_that_is_printed(company: Filled) -> None:
-    assert passwords.problem(studio.PASSWORD, studio.ADMINISTRATOR) == ""
+    assert rights.password_problem(studio.PASSWORD, studio.ADMINISTRATOR) == ""
     assert studio.ADMINISTRATOR in {person.email for person in studio.PEOPLE if person.role == "administrator"}
     for person in studio.PEOPLE:
         Browser(company.app).sign_in(person.email, studio.PASSWORD)
