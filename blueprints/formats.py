@@ -649,12 +649,15 @@ def error_page(code: int, key: str = "") -> dict[str, Any]:
 def init_app(app: Flask) -> None:
     """Gives templates the functions of this module and addresses of static files that change with their content."""
     folder = Path(app.static_folder or "static")
-    stamps: dict[str, str] = {}
+    addresses: dict[tuple[str, str], str] = {}
 
     def asset(name: str) -> str:
-        if name not in stamps or app.debug:
-            stamps[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:10]
-        return url_for("static", filename=name, v=stamps[name])
+        """The address of a static file, built once: an icon stands in every row of a list."""
+        key = (request.script_root, name)
+        if key not in addresses or app.debug:
+            stamp = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:10]
+            addresses[key] = url_for("static", filename=name, v=stamp)
+        return addresses[key]
 
     filters = (amount, money, rate, hours, hours_grouped, kilometres, quantity, percentage, number, day, short_day, moment, clock_time)
     for function in filters:

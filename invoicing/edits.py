@@ -133,15 +133,12 @@ def change_many(
         return outcome
     db.session.execute(select(model.id).where(model.id.in_(wanted)).order_by(model.id).with_for_update()).all()
     # The claims are read in a statement after the lock; see `editable`.
-    held = dict(
-        db.session.execute(
-            select(BillingLink.source_id, BillingLink.state).where(
-                BillingLink.source_type == source_type, BillingLink.source_id.in_(wanted), BillingLink.state.in_(CLAIMING)
-            )
+    links = db.session.execute(
+        select(BillingLink.source_id, BillingLink.state).where(
+            BillingLink.source_type == source_type, BillingLink.source_id.in_(wanted), BillingLink.state.in_(CLAIMING)
         )
-        .tuples()
-        .all()
     )
+    held = {link.source_id: link.state for link in links}
     rows = {row.id: row for row in db.session.execute(_standing(source_type).where(model.id.in_(wanted)))}
     for row_id in wanted:
         row = rows.get(row_id)

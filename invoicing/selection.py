@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, and_, case, exists, func, literal_column, null, or_, select
@@ -79,6 +80,7 @@ def _reason(source_type: str, until: date | None) -> ColumnElement[str | None]:
     return case(*whens, else_=null())
 
 
+@lru_cache(maxsize=16)
 def billable_clause(source_type: str, *, until: date | None = None) -> ColumnElement[bool]:
     """The condition "may be billed now" on a query over the row's own table; it brings its own subqueries, no joins needed.
 
@@ -101,16 +103,19 @@ def billable_clause(source_type: str, *, until: date | None = None) -> ColumnEle
     return and_(*parts)
 
 
+@cache
 def holds(source_type: str) -> ColumnElement[bool]:
     """The condition that joins CLAIM to a row: the one link that reserves or bills it."""
     return and_(CLAIM.source_type == source_type, CLAIM.source_id == SOURCES[source_type].id, CLAIM.state.in_(_CLAIMING))
 
 
+@cache
 def status_of(source_type: str) -> ColumnElement[str]:
     """The status as people see it: invoiced or reserved when a link holds the row, else the row's own."""
     return case((CLAIM.state == "live", "invoiced"), (CLAIM.state == "reserved", "reserved"), else_=SOURCES[source_type].status)
 
 
+@cache
 def amount_of(source_type: str) -> ColumnElement[int | None]:
     """The value of one row in cents of the customer's currency, before sales VAT; empty where nothing is charged or no rate is known.
 

@@ -74,4 +74,4 @@ def _figures(kind: Kind, row: Any) -> list[str]:
         return ["", "", hours(row.minutes), str(row.minutes), "", "", ""]
     if kind.source_type == "trip":
         return [text(row.origin), text(row.destination), "", "", number(row.km10, 1, 1), "", ""]
-    return ["", "", "", "", "", number(row.quantity_e4, 4, 2), number(row.unit_price_e4, 4, 2)]
+    return ["", "", "", "", "", number(row.quantity_e4, 4, 4), number(row.unit_price_e4, 4, 4)]

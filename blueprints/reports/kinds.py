@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -14,7 +15,7 @@ from invoicing import selection
 from models import Activity, Customer, Expense, ExpenseCategory, Project, TimeEntry, Trip, User
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """One list. `work` is what the activity filter means in it; `figure` what is added up: minutes, or tenths of a kilometre."""
 
@@ -39,18 +40,23 @@ class Kind:
     @property
     def sorts(self) -> dict[str, list[Any]]:
         """Sort key to columns; the id last, so that pages never overlap."""
-        model = self.model
-        tail = [model.date, model.id]
-        keys: dict[str, list[Any]] = {"date": tail, "customer": [Customer.name, *tail], "project": [Project.name, *tail]}
-        keys |= {"user": [User.name, *tail], "amount": [selection.amount_of(self.source_type), *tail]}
-        if self.figure is not None:
-            keys["hours" if self.source_type == "time" else "distance"] = [self.figure, *tail]
-        return keys
+        return _sorts(self)
 
     @property
     def edits(self) -> tuple[str, ...]:
         """What can be changed in a row without leaving the list."""
         return ("duration", "note", "billable") if self.source_type == "time" else ("note", "billable")
+
+
+@cache
+def _sorts(kind: Kind) -> dict[str, list[Any]]:
+    model = kind.model
+    tail = [model.date, model.id]
+    keys: dict[str, list[Any]] = {"date": tail, "customer": [Customer.name, *tail], "project": [Project.name, *tail]}
+    keys |= {"user": [User.name, *tail], "amount": [selection.amount_of(kind.source_type), *tail]}
+    if kind.figure is not None:
+        keys["hours" if kind.source_type == "time" else "distance"] = [kind.figure, *tail]
+    return keys
 
 
 KINDS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, null, or_, select, union_all
@@ -46,24 +47,24 @@ def rows(kind: Kind, filters: Filters, listing: Listing, viewer: Viewer) -> Sequ
     order = listing.order_by(kind.sorts)
     found = _joined_for_sort(select(kind.model.id), kind, listing.sort).where(*conditions(kind, filters, viewer))
     page = found.order_by(*order).limit(listing.size).offset(listing.offset).subquery("page")
-    return db.session.execute(_columns(kind, viewer).join(page, page.c.id == kind.model.id).order_by(*order)).all()
+    return db.session.execute(_columns(kind, viewer.rates).join(page, page.c.id == kind.model.id).order_by(*order)).all()
 
 
 def row(kind: Kind, row_id: int, viewer: Viewer) -> Row[Any] | None:
     """One row as the list shows it, or nothing when it is not there for this person."""
-    return db.session.execute(_columns(kind, viewer).where(kind.model.id == row_id, *_visible(kind, viewer))).first()
+    return db.session.execute(_columns(kind, viewer.rates).where(kind.model.id == row_id, *_visible(kind, viewer))).first()
 
 
 def rows_of(kind: Kind, ids: Iterable[int], viewer: Viewer) -> Sequence[Row[Any]]:
     """These rows as the list shows them, oldest first."""
-    wanted = _columns(kind, viewer).where(kind.model.id.in_(list(ids)), *_visible(kind, viewer))
+    wanted = _columns(kind, viewer.rates).where(kind.model.id.in_(list(ids)), *_visible(kind, viewer))
     return db.session.execute(wanted.order_by(kind.model.date, kind.model.id)).all()
 
 
 def notes(kind: Kind, ids: Iterable[int]) -> dict[int, str]:
     """The whole notes of these rows; a list shows only their beginning."""
     rows = db.session.execute(select(kind.model.id, kind.model.note).where(kind.model.id.in_(list(ids)), kind.model.note != ""))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def totals(kind: Kind, filters: Filters, viewer: Viewer) -> Totals:
@@ -155,9 +156,11 @@ def _with_category(query: Select[Any], kind: Kind) -> Select[Any]:
     return query.join(ExpenseCategory, ExpenseCategory.id == Expense.category_id) if kind.source_type == "expense" else query
 
 
-def _columns(kind: Kind, viewer: Viewer) -> Select[Any]:
+@cache
+def _columns(kind: Kind, rates: bool) -> Select[Any]:
+    # The same for every page, and not free to put together: kept.
     model = kind.model
-    amount = selection.amount_of(kind.source_type) if viewer.rates else null()
+    amount = selection.amount_of(kind.source_type) if rates else null()
     columns = [
         model.id,
         model.date,
@@ -173,7 +176,7 @@ def _columns(kind: Kind, viewer: Viewer) -> Select[Any]:
         Project.name.label("project"),
         User.name.label("user"),
     ]
-    query = select(*columns, *_own_columns(kind, viewer)).select_from(model)
+    query = select(*columns, *_own_columns(kind, rates)).select_from(model)
     query = query.join(Customer, Customer.id == model.customer_id).join(User, User.id == model.user_id)
     query = query.outerjoin(Project, Project.id == model.project_id).outerjoin(selection.CLAIM, selection.holds(kind.source_type))
     if kind.source_type == "time":
@@ -183,8 +186,8 @@ def _columns(kind: Kind, viewer: Viewer) -> Select[Any]:
     return _with_category(query, kind)
 
 
-def _own_columns(kind: Kind, viewer: Viewer) -> list[Any]:
-    rate = [kind.model.rate_e4 if viewer.rates else null().label("rate_e4")] if kind.source_type != "expense" else []
+def _own_columns(kind: Kind, rates: bool) -> list[Any]:
+    rate = [kind.model.rate_e4 if rates else null().label("rate_e4")] if kind.source_type != "expense" else []
     if kind.source_type == "time":
         return [*rate, TimeEntry.duration_minutes.label("minutes"), Activity.name.label("work")]
     if kind.source_type == "trip":

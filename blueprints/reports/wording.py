@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
@@ -45,15 +46,14 @@ def outcome(change: str, outcomes: Mapping[str, edits.Outcome]) -> str:
     return " ".join(sentences)
 
 
-def select(what: str, row: Any) -> str:
-    """The name of a tick box."""
-    return _(
-        "Select %(what)s of %(user)s for %(customer)s on %(day)s",
-        what=what,
-        user=row.user,
-        customer=row.customer,
-        day=formats.short_day(row.date),
-    )
+def select_pattern() -> str:
+    """The name of a tick box, to be filled in per row: looked up in the catalogue once, not fifty times."""
+    return _("Select %(what)s of %(user)s for %(customer)s on %(day)s")
+
+
+def short_days(rows: Iterable[Any]) -> dict[date, str]:
+    """Each day of these rows as it is written, worked out once."""
+    return {day: formats.short_day(day) for day in {row.date for row in rows}}
 
 
 def selected(counts: Mapping[str, int]) -> str:
@@ -105,7 +105,7 @@ def other_number(shown: int, now: int) -> str:
 
 def held(claim: Claim, knows_transfers: bool) -> str:
     """Why a row cannot be changed; who and in which transfer only for those who may see transfers."""
-    day = formats.moment(claim.since)
+    when = formats.moment(claim.since)
     who = claim.user_name if knows_transfers and claim.user_name else _("a colleague")
     where = formats.VENDORS.get(claim.vendor, "")
     if claim.state == "reserved":
@@ -113,19 +113,19 @@ def held(claim: Claim, knows_transfers: bool) -> str:
             return _(
                 "Being invoiced by %(who)s since %(when)s, transfer %(number)s. Wait for its result.",
                 who=who,
-                when=day,
+                when=when,
                 number=claim.transfer_id,
             )
-        return _("Being invoiced by %(who)s since %(when)s. Wait for its result.", who=who, when=day)
+        return _("Being invoiced by %(who)s since %(when)s. Wait for its result.", who=who, when=when)
     if knows_transfers and where and claim.remote_number:
         return _(
             "Invoiced by %(who)s on %(when)s: %(number)s in %(where)s. Credit that invoice first.",
             who=who,
-            when=day,
+            when=when,
             number=claim.remote_number,
             where=where,
         )
-    return _("Invoiced by %(who)s on %(when)s. Ask somebody who invoices to credit it first.", who=who, when=day)
+    return _("Invoiced by %(who)s on %(when)s. Ask somebody who invoices to credit it first.", who=who, when=when)
 
 
 def closed(status: str) -> str:

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, insert
+from sqlalchemy import insert, literal, select, text
 
 import builders
 from models import BillingLink, Customer, Organisation, TimeEntry, db
 from page import Browser, Element
+from statements import counted
 
 HOSTILE = '<script>alert(1)</script>"\u202e=1+1'
-
-
-@contextmanager
-def counted_queries() -> Iterator[list[str]]:
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)
 
 
 def _lines(page: Element) -> list[Element]:
@@ -256,50 +241,66 @@ def test_hostile_words_stay_words(browser: Browser) -> None:
         assert "x" * 200 not in browser.html
 
 
+def _repeat_entries(times: int) -> None:
+    """The hundred entries again and again, in one statement on either database."""
+    numbers = select(literal(1).label("n")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < times))
+    table = TimeEntry.__table__
+    names = [column.name for column in table.columns]
+    copied = [table.c.id + 100 * numbers.c.n if name == "id" else table.c[name] for name in names]
+    db.session.execute(insert(TimeEntry).from_select(names, select(*copied).select_from(table).join(numbers, literal(True))))
+    _claim_every_seventh(100)
+    if db.engine.dialect.name == "postgresql":
+        # Its own housekeeping would do this within a minute; without statistics it takes the tables for empty.
+        db.session.execute(text("ANALYZE"))
+        db.session.commit()
+
+
+def _claim_every_seventh(after: int) -> None:
+    chosen = select(literal("time"), TimeEntry.id, literal("live"), literal(0), literal(0), literal("approved"), TimeEntry.created_at)
+    names = ["source_type", "source_id", "state", "amount_cents", "quantity_e4", "former_status", "created_at"]
+    db.session.execute(insert(BillingLink).from_select(names, chosen.where(TimeEntry.id > after, TimeEntry.id % 7 == 0)))
+    db.session.commit()
+
+
 def test_a_page_costs_the_same_with_a_hundred_thousand_rows_as_with_a_hundred(app: Flask, browser: Browser) -> None:
     people = [builders.user("user").id for _number in range(4)]
     works = [builders.project() for _number in range(10)]
     doing = builders.activity().id
 
-    def fill(first: int, last: int) -> None:
-        for start in range(first, last, 10_000):
-            values = [
-                {
-                    "id": n,
-                    "customer_id": works[n % 10].customer_id,
-                    "project_id": works[n % 10].id,
-                    "user_id": people[n % 4],
-                    "activity_id": doing,
-                    "date": date(2026, 11, 20) - timedelta(days=n % 1_000),
-                    "duration_minutes": 15 + n % 60,
-                    "note": f"Besproken: punt {n}",
-                    "rate_e4": 950_000,
-                    "status": "approved",
-                    "created_at": builders.NOW,
-                    "updated_at": builders.NOW,
-                }
-                for n in range(start, min(start + 10_000, last))
-            ]
-            db.session.execute(insert(TimeEntry), values)
-        db.session.execute(
-            insert(BillingLink),
-            [{"source_type": "time", "source_id": n, "state": "live", "created_at": builders.NOW} for n in range(first, last, 7)],
-        )
-        db.session.commit()
+    values = [
+        {
+            "id": n,
+            "customer_id": works[n % 10].customer_id,
+            "project_id": works[n % 10].id,
+            "user_id": people[n % 4],
+            "activity_id": doing,
+            "date": date(2026, 11, 20) - timedelta(days=n * 10),
+            "duration_minutes": 15 + n % 60,
+            "note": f"Besproken: punt {n}",
+            "rate_e4": 950_000,
+            "status": "approved",
+            "created_at": builders.NOW,
+            "updated_at": builders.NOW,
+        }
+        for n in range(1, 101)
+    ]
+    db.session.execute(insert(TimeEntry), values)
+    _claim_every_seventh(0)
 
     asked = ("from=&to=", f"from=&to=&status=unbilled&customer={works[1].customer_id}&q=punt", "from=&to=&status=invoiced&sort=-amount")
-    fill(1, 101)
     browser.open("/reports/hours?from=&to=")
     browser.post("/reports/selection", {"kind": "time", "shown": "1,2,3", "time": ["1", "2"]})
     seen = []
-    for step in (None, (101, 100_001)):
-        if step:
-            fill(*step)
+    for is_full in (False, True):
+        if is_full:
+            _repeat_entries(999)
         for query in asked:
-            with counted_queries() as sent:
+            with counted() as sent:
                 browser.open(f"/reports/hours?{query}")
             assert browser.status == 200
-            seen.append(sum(not s.startswith(("PRAGMA", "BEGIN")) for s in sent))
+            seen.append(len(sent))
+    assert "of 100.000" in browser.open("/reports/hours?from=&to=").text
     assert seen[:3] == seen[3:]
     assert max(seen) <= 10
     browser.open("/reports/hours?from=&to=")
