@@ -35,7 +35,7 @@ def backup(engine: Engine, data_dir: Path, now: datetime, file: Path | None = No
     source = _path_of(engine)
     if not source.exists():
         raise NotPossible(f"there is no database at {source} yet")
-    target = file or _folder(data_dir) / f"{label}-{now:%Y%m%d-%H%M%S}.db"
+    target = file or _new_name(_folder(data_dir), f"{label}-{now:%Y%m%d-%H%M%S}")
     _copy(engine.dialect.dbapi, source, target)
     if file is None:
         for old in sorted(target.parent.glob(f"{label}-*.db"))[:-KEEP]:
@@ -82,6 +82,15 @@ def _folder(data_dir: Path) -> Path:
     folder = data_dir / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _new_name(folder: Path, stem: str) -> Path:
+    """Two in one second get a number."""
+    path, number = folder / f"{stem}.db", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}.db"
+    return path
 
 
 def _copy(module: Any, source: Path, target: Path) -> None:
