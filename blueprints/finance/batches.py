@@ -197,7 +197,7 @@ def _sentence(row: Any, vendor: str, is_ahead: bool) -> str:
         state = str(formats.REMOTE_STATES.get(row.remote_state, row.remote_state))
         return _("%(number)s in %(package)s: %(state)s", number=row.remote_number, package=package, state=state)
     if row.reason:
-        return wording.sentence(row.reason, row.reason_params, row.currency)
+        return wording.told(row.state, row.reason, row.reason_params, row.currency)
     return {
         "queued": _("Waits for its turn."),
         "creating": _("Being created in %(package)s.", package=package),

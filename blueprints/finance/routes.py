@@ -149,9 +149,9 @@ def transfer(transfer_id: int) -> Response:
 def _show_transfer(page: queries.Page, problem: str = "", status: int = 200) -> Response:
     found, now = page.transfer, formats.now()
     number = page_number("page")
-    steps, total = story.steps(found.id, page.vendor, found.currency, number)
     work_page = page_number("work")
     work = queries.work(found.id, work_page)
+    steps, total = story.steps(found.id, page.vendor, found.currency, wording.listed(work.counts), number)
     return htmx.page(
         "finance/transfer.html",
         status=status,

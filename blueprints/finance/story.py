@@ -56,8 +56,8 @@ class Step:
     is_cut: bool = False
 
 
-def steps(transfer_id: int, vendor: str | None, currency: str, page: int = 1) -> tuple[list[Step], int]:
-    """One page of the story and how many steps it has, in one query."""
+def steps(transfer_id: int, vendor: str | None, currency: str, claimed: str = "", page: int = 1) -> tuple[list[Step], int]:
+    """One page of the story and how many steps it has, in one query. `claimed` is the work that the first step reserved, in words."""
     events, calls = _events(transfer_id), _calls(transfer_id)
     story = union_all(events, calls).subquery("story")
     counted = select(func.count()).select_from(union_all(_events(transfer_id, True), _calls(transfer_id, True)).subquery())
@@ -68,7 +68,7 @@ def steps(transfer_id: int, vendor: str | None, currency: str, page: int = 1) ->
         .offset((page - 1) * STEPS_PER_PAGE)
     ).all()
     total = found[0].total if found else 0
-    return [_call(row, vendor) if row.is_call else _event(row, vendor, currency) for row in found], total
+    return [_call(row, vendor) if row.is_call else _event(row, vendor, currency, claimed) for row in found], total
 
 
 def _events(transfer_id: int, bare: bool = False) -> Any:
@@ -145,10 +145,10 @@ def _outcome(code: str) -> str:
         return _("Stopped before anything was sent, because somebody else had taken over.")
     if code == "interrupted":
         return _("Interrupted in the middle.")
-    return formats.reason(code, {"detail": ""})
+    return str(wording.UNUSABLE.get(code) or formats.reason(code, {"detail": ""}))
 
 
-def _event(row: Any, vendor: str | None, currency: str) -> Step:
+def _event(row: Any, vendor: str | None, currency: str, claimed: str) -> Step:
     who = row.who or _("Uurwerk")
     if row.reason in DECISIONS:
         title = str(DECISIONS[row.reason]) % {"who": who}
@@ -159,7 +159,9 @@ def _event(row: Any, vendor: str | None, currency: str) -> Step:
     icon, colour = COLOURS.get(row.state, ("user", "") if row.who else ("wait", "wait"))
     if row.state == "queued" and not row.who:
         icon, colour = "clock", ""
-    text = "" if row.reason in DECISIONS and row.reason != "nothing_there" else wording.sentence(row.reason, row.params, currency)
+    if row.state == "queued" and not row.reason and claimed:
+        return Step(at=row.at, icon="user", colour="", title=title, text=_("Reserved: %(what)s. Nobody else can invoice it.", what=claimed))
+    text = "" if row.reason in DECISIONS and row.reason != "nothing_there" else wording.told(row.state, row.reason, row.params, currency)
     return Step(at=row.at, icon=icon, colour=colour, title=title, text=text)
 
 

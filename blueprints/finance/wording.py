@@ -120,6 +120,33 @@ def sentence(code: str, params: Mapping[str, Any] | None = None, currency: str =
     return formats.reason(code, {name: _short(value) for name, value in values.items()}, str(_short(values.get("detail", ""))))
 
 
+UNUSABLE = {
+    "read_timeout": _l("No answer came in time."),
+    "reset": _l("The connection broke off before an answer came."),
+    "cut_answer": _l("Only a part of the answer arrived."),
+    "not_json": _l("Something else than an answer came back."),
+    "server_error": _l("The package reported a fault of its own."),
+    "oversize": _l("The answer was larger than a real one can be."),
+    "wrong_echo": _l("The answer belongs to another question."),
+    "unexpected": _l("The answer is not one that we understand."),
+    "incomplete_list": _l("The list did not arrive whole."),
+}
+"""What a call ended in without an answer that can be used. A person need not do anything: it is looked up by itself."""
+
+BY_ITSELF = ("unavailable", "too_many", "budget", "dns", "connection_refused", "connect_timeout", "tls", "certificate")
+
+
+def told(state: str, code: str, params: Mapping[str, Any] | None = None, currency: str = "EUR") -> str:
+    """The sentence for the state a transfer is in: what Uurwerk does by itself is not asked of the reader."""
+    if code in UNUSABLE and state in ("uncertain", "checking", "created", "queued"):
+        if state == "uncertain":
+            return _("%(what)s It may have arrived there, so it is looked up before anything else is done.", what=UNUSABLE[code])
+        return _("%(what)s It is tried again by itself.", what=UNUSABLE[code])
+    if code in BY_ITSELF and state in ("queued", "created", "checking"):
+        return _("%(what)s Uurwerk tries again by itself.", what=sentence(code, params, currency))
+    return sentence(code, params, currency)
+
+
 def _last(values: Mapping[str, Any]) -> str:
     return formats.reason(str(values.get("last", "")), values, str(values.get("detail", "")))
 
