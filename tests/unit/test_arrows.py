@@ -184,6 +184,7 @@ MAY_COMMIT = ("actions.py", "commands.py")
 """Beside transfers/: an area's actions (also `<subject>_actions.py`), and the command line, which is a caller like a page's action."""
 
 COMMITS_ELSEWHERE: dict[str, str] = {
+    "blueprints/imports/data_load.py": "the one action of `flask data load`: all or nothing, and its sentence for what the database refuses",
     "blueprints/rights.py": "a signed-in person's last sign of life is kept on whatever page it was given",
 }
 
