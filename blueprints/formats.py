@@ -263,6 +263,7 @@ EVENTS = {
     "sign_in_failed": _l("Sign-in refused"),
     "sign_out": _l("Signed out"),
     "login_ended": _l("Login ended"),
+    "confirmation_failed": _l("Own password refused"),
     "connection_activated": _l("Connection activated"),
     "connection_changed": _l("Connection changed"),
     "connection_tested": _l("Connection tested"),
