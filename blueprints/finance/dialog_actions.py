@@ -27,10 +27,13 @@ def connection_for(vendor: str) -> Connection:
     return connection
 
 
-def keep(login: LoginSession, ticked: Mapping[str, list[int]], *, instead: bool = False) -> None:
-    """Adds ticked rows to this browser's selection, or puts them in its place. Commits."""
+def keep(
+    login: LoginSession, ticked: Mapping[str, list[int]], *, instead: bool = False, without: tuple[str, set[int]] = ("", set())
+) -> None:
+    """Adds ticked rows to this browser's selection and drops those that were cleared, or puts them in its place. Commits."""
     stored = {} if instead or not isinstance(login.selection, dict) else login.selection
-    merged = {kind: sorted(set(stored.get(kind, [])) | set(ids)) for kind, ids in ticked.items()}
+    cleared = {without[0]: without[1]}
+    merged = {kind: sorted((set(stored.get(kind, [])) - cleared.get(kind, set())) | set(ids)) for kind, ids in ticked.items()}
     if merged != login.selection:
         login.selection = merged
     db.session.commit()

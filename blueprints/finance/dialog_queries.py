@@ -53,6 +53,15 @@ def posted(form: MultiDict[str, str]) -> dict[str, list[int]]:
     return {kind: [int(text) for text in form.getlist(kind) if text.isascii() and text.isdigit() and len(text) < 12] for kind in KINDS}
 
 
+def unticked(form: MultiDict[str, str]) -> tuple[str, set[int]]:
+    """Without JavaScript a page says which rows it showed, so that a box that was cleared leaves the selection: (kind, ids)."""
+    kind = form.get("kind", "")
+    if kind not in KINDS:
+        return "", set()
+    shown = {int(text) for text in form.get("shown", "").split(",") if text.isascii() and text.isdigit() and len(text) < 12}
+    return kind, shown - set(posted(form)[kind])
+
+
 def unbilled_of(customer_ids: list[int], until: date) -> dict[str, list[int]]:
     """Everything of these customers that may be billed up to and including a day."""
     found: dict[str, list[int]] = {}

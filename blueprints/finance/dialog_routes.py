@@ -57,7 +57,7 @@ def invoice_dialog(vendor: str) -> Response:
         until = formats.parse_day(request.form["until"]) or formats.today()
         dialog_actions.keep(g.login, dialog_queries.unbilled_of(chosen, until), instead=True)
     else:
-        dialog_actions.keep(g.login, ticked)
+        dialog_actions.keep(g.login, ticked, without=dialog_queries.unticked(request.form))
     form = _form(connection)
     found = dialog_queries.look(connection, dialog_queries.kept(g.login), form.options())
     dialog_actions.look_up(connection, dialog_queries.unknown_customers(found), formats.now())

@@ -183,13 +183,8 @@ def _attention() -> list[tuple[str, str, str, str, str]]:
         what = _("%(package)s does not let us in", package=formats.VENDORS[row.vendor])
         address = url_for("settings.wefact", subscription=row.vendor) if rights.may("connections") else url_for("finance.transfers")
         found.append(("bad", "bad", what, formats.reason(row.problem, row.problem_params), address))
-    counted = dict(
-        db.session.execute(
-            select(Transfer.state, func.count()).where(Transfer.state.in_(("attention", "uncertain", "checking"))).group_by(Transfer.state)
-        )
-        .tuples()
-        .all()
-    )
+    undecided = select(Transfer.state, func.count().label("number")).where(Transfer.state.in_(("attention", "uncertain", "checking")))
+    counted = {row.state: row.number for row in db.session.execute(undecided.group_by(Transfer.state))}
     if waiting := counted.get("attention", 0):
         what = ngettext("%(num)s transfer needs a decision", "%(num)s transfers need a decision", waiting)
         found.append(
