@@ -50,7 +50,13 @@ def category(name: str = "", **values: Any) -> ExpenseCategory:
 def entry(of: Project | None = None, by: User | None = None, doing: Activity | None = None, minutes: int = 60, **values: Any) -> TimeEntry:
     """An hour, at the project's own rate unless told otherwise."""
     work = of or project()
-    values = {"date": date(2026, 11, 18), "rate_e4": work.hourly_rate_e4, "rate_source": "project", "created_at": NOW, "updated_at": NOW} | values
+    values = {
+        "date": date(2026, 11, 18),
+        "rate_e4": work.hourly_rate_e4,
+        "rate_source": "project",
+        "created_at": NOW,
+        "updated_at": NOW,
+    } | values
     return _save(
         TimeEntry(
             customer_id=work.customer_id,
@@ -63,7 +69,9 @@ def entry(of: Project | None = None, by: User | None = None, doing: Activity | N
     )
 
 
-def expense(of: Project | None = None, by: User | None = None, kind: ExpenseCategory | None = None, unit_price_e4: int = 250_000, **values: Any) -> Expense:
+def expense(
+    of: Project | None = None, by: User | None = None, kind: ExpenseCategory | None = None, unit_price_e4: int = 250_000, **values: Any
+) -> Expense:
     work = of or project()
     values = {"date": date(2026, 11, 18), "created_at": NOW, "updated_at": NOW} | values
     return _save(
@@ -80,6 +88,14 @@ def expense(of: Project | None = None, by: User | None = None, kind: ExpenseCate
 
 def trip(of: Project | None = None, by: User | None = None, distance_km10: int = 460, **values: Any) -> Trip:
     work = of or project()
-    values = {"date": date(2026, 11, 18), "origin": "Utrecht", "destination": "Zeist", "rate_e4": 3500, "rate_source": "organisation"} | values
+    values = {
+        "date": date(2026, 11, 18),
+        "origin": "Utrecht",
+        "destination": "Zeist",
+        "rate_e4": 3500,
+        "rate_source": "organisation",
+    } | values
     values = {"created_at": NOW, "updated_at": NOW} | values
-    return _save(Trip(customer_id=work.customer_id, project_id=work.id, user_id=(by or user("user")).id, distance_km10=distance_km10, **values))
+    return _save(
+        Trip(customer_id=work.customer_id, project_id=work.id, user_id=(by or user("user")).id, distance_km10=distance_km10, **values)
+    )
