@@ -67,7 +67,9 @@ class World:
 
     def bookkeeper(self, does: str, transfer: Transfer, **more: str) -> None:
         """Somebody does something to the invoice in the package's own screens."""
-        requests.post(f"{self.server.root_url}/bookkeeper", json={"do": does, "invoice": transfer.remote_id, **more}, timeout=5).raise_for_status()
+        requests.post(
+            f"{self.server.root_url}/bookkeeper", json={"do": does, "invoice": transfer.remote_id, **more}, timeout=5
+        ).raise_for_status()
 
     def claimed(self, state: str) -> int:
         return len(list(db.session.scalars(select(BillingLink).where(BillingLink.state == state))))
