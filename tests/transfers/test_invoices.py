@@ -190,7 +190,12 @@ def test_a_mirror_follows_what_happens_there_without_becoming_a_receivable(world
     world.bookkeeper("part_pay", transfer, amount="10.00")
     world.work_after(hours=21)
     mirror = db.session.scalars(select(Invoice)).one()
-    assert (mirror.status, mirror.settlement, mirror.external_status, mirror.external_open_cents) == ("paid", "external", "partly_paid", 2328)
+    assert (mirror.status, mirror.settlement, mirror.external_status, mirror.external_open_cents) == (
+        "paid",
+        "external",
+        "partly_paid",
+        2328,
+    )
     world.bookkeeper("pay", transfer)
     world.work_after(hours=21)
     db.session.refresh(mirror)
