@@ -238,7 +238,7 @@ CATEGORIES = (
     ),
     Category("Boeken", 900, "P0310", (("Handboek kaartontwerp", 4_950), ("Typografie in het wild", 3_495))),
     Category("Parkeren", 2100, "", (("Parkeren bij de klant", 850), ("Parkeergarage centrum", 1_375)), has_receipt=False),
-    Category("Reiskosten", 900, "P0200", (("Trein Utrecht heen en terug", 2_480), ("Trein eerste klas, overleg onderweg", 4_120))),
+    Category("Reiskosten", 900, "P0320", (("Trein Utrecht heen en terug", 2_480), ("Trein eerste klas, overleg onderweg", 4_120))),
     Category("Beeldrechten", 2100, "P0320", (("Stockfoto's voor de homepage", 9_900), ("Lettertypelicentie", 12_000))),
     Category("Leges", None, "P0400", (("Leges vergunning", 6_640),), treatment="pass_through"),
     Category("Kopieën", 2100, "", (("Kopieën voor de workshop", 12),), unit="stuk", unit_price_cents=12, has_receipt=False),

@@ -65,9 +65,13 @@ PAGES = (
     "/manage/expense-categories",
     "/manage/vehicles",
     "/manage/vat",
+    "/settings/company",
+    "/settings/users",
     "/settings/integrations",
     "/settings/wefact",
     "/settings/import",
+    "/settings/security",
+    "/settings/audit",
 )
 
 
