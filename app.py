@@ -74,6 +74,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=7 * 24 * 3600,
+        SESSION_REFRESH_EACH_REQUEST=False,  # else a fragment still under way puts back a message that the next page has shown
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,  # the Origin check below does this, without refusing browsers that hide the referrer
         MAX_CONTENT_LENGTH=LONGEST_REQUEST_BYTES,
