@@ -88,7 +88,8 @@ def events(listing: Listing, action: str, object_type: str, user_id: int | None)
 def _line(event: AuditEvent, name: str | None) -> AuditLine:
     details = event.details or {}
     kind = str(formats.OBJECTS.get(event.object_type, event.object_type))
-    called = details.get("name") or details.get("email") or (event.object_id if event.object_id is not None else "")
+    own = name if event.object_type == "user" and event.object_id == event.user_id else None
+    called = details.get("name") or details.get("email") or own or (event.object_id if event.object_id is not None else "")
     return AuditLine(
         at=event.at,
         who=name or _("Uurwerk"),
