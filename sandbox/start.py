@@ -161,7 +161,21 @@ class Demo:
         self.environ["UURWERK_OUTBOUND_ALLOW"] = ",".join(part for part in allowed if part)
 
     def fill(self) -> None:
-        """Brings the database up to date and puts the demo company in when it is empty."""
+        """Brings the database up to date and puts the demo company in when it is empty; nothing when it was left ready last time."""
+        note, database = self.data_dir / "ready.json", self.data_dir / "uurwerk.db"
+        if note.exists() and database.exists() and note.read_text() == self._as_ready(database):
+            return
+        note.unlink(missing_ok=True)
+        self._fill()
+        if database.exists() and not self.environ.get("UURWERK_DATABASE_URL"):
+            note.write_text(self._as_ready(database))
+
+    def _as_ready(self, database: Path) -> str:
+        """What a filled database depends on: which file it is, the migrations, and where the HostFact is that may be saved in it."""
+        migrations = sorted(path.name for path in Path("migrations/versions").glob("*.py"))
+        return json.dumps([database.stat().st_ino, migrations, self.addresses["hostfact"], self.environ.get("UURWERK_DATABASE_URL", "")])
+
+    def _fill(self) -> None:
         arguments = ["-m", "sandbox.demo", "--wefact", self.addresses["wefact"], "--hostfact", self.addresses["hostfact"]]
         code = subprocess.call([sys.executable, *arguments], env=self.environ, stdin=subprocess.DEVNULL)
         if code:

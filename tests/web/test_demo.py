@@ -389,6 +389,34 @@ def test_it_starts_answers_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert gone(children)
 
 
+def test_a_later_start_trusts_a_database_that_was_left_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the file is another one, HostFact moved, or the code brought a migration."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("UURWERK_DATABASE_URL", raising=False)
+    filled: list[str] = []
+    database = tmp_path / "uurwerk.db"
+
+    def starts(hostfact: str = HOSTFACT, **environ: str) -> int:
+        one = start.Demo(tmp_path, "127.0.0.1", 8000)
+        one.addresses = {"wefact": "http://127.0.0.1:1", "hostfact": hostfact}
+        one.environ |= environ
+        monkeypatch.setattr(one, "_fill", lambda: (filled.append(hostfact), database.touch()))
+        filled.clear()
+        one.fill()
+        return len(filled)
+
+    assert [starts(), starts()] == [1, 0]
+    assert [starts("http://127.0.0.1:2"), starts("http://127.0.0.1:2"), starts()] == [1, 0, 1]
+    other = tmp_path / "other.db"
+    other.touch()
+    other.replace(database)
+    assert [starts(), starts()] == [1, 0]
+    database.unlink()
+    assert [starts(), starts()] == [1, 0]
+    elsewhere = {"UURWERK_DATABASE_URL": "postgresql://localhost/uurwerk"}
+    assert [starts(**elsewhere), starts(**elsewhere)] == [1, 1]
+
+
 def test_a_taken_port_is_told_at_once(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
