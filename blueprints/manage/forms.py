@@ -10,8 +10,9 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, Form, HiddenField, SelectField, TextAreaField, ValidationError
+from wtforms import BooleanField, Field, Form, HiddenField, SelectField, ValidationError
 from wtforms.validators import Optional, Regexp
+from wtforms.widgets import TextArea
 
 import checks
 from billing.rounding import INTERVALS_MINUTES
@@ -32,6 +33,11 @@ LONGEST_TERM_DAYS = 365
 def line(most: int) -> Callable[[str], str]:
     """The check of a field that holds one line of text."""
     return partial(checks.one_line, most=most)
+
+
+def text(most: int) -> Callable[[str], str]:
+    """The check of a field that holds text of several lines."""
+    return partial(checks.plain_text, most=most)
 
 
 def whole_or_none(value: Any) -> int | None:
@@ -166,7 +172,7 @@ class CustomerForm(RoundingFields, RecordForm):
     iban = CheckedField(_l("IBAN"), line(40))
     bic = CheckedField(_l("BIC"), line(20))
     quantity_basis = SelectField(_l("Amount follows from"), coerce=text_or_none)
-    notes = TextAreaField(_l("Notes"), filters=[lambda text: (text or "").replace("\x00", "")])
+    notes = CheckedField(_l("Notes"), text(20_000), widget=TextArea())
 
     CHECKED: Mapping[str, Callable[[Any, str], str]] = {
         "vat_number": lambda form, text: checks.vat_number(text, form.country.data),
@@ -237,7 +243,7 @@ class ProjectForm(RoundingFields, RecordForm):
     )
     starts_on = DayField(_l("Start date"))
     ends_on = DayField(_l("End date"))
-    description = TextAreaField(_l("Description"), filters=[lambda text: (text or "").replace("\x00", "")])
+    description = CheckedField(_l("Description"), text(20_000), widget=TextArea())
     invoicing_method = SelectField(_l("Invoicing method"), choices=list(formats.METHODS.items()), default="activity")
     hourly_rate_e4 = AmountField(_l("Project rate per hour"))
     reference = CheckedField(_l("Reference"), line(100))

@@ -145,7 +145,7 @@ def activities() -> Response:
 
 
 @blueprint.route("/activities/new", methods=["GET", "POST"], defaults={"activity_id": None}, endpoint="new_activity")
-@blueprint.route("/activities/<int:activity_id>", methods=["GET", "POST"])
+@blueprint.route("/activities/<int(max=2147483647):activity_id>", methods=["GET", "POST"])
 @rights.needs("master_data")
 def activity(activity_id: int | None) -> Response:
     return _linked_page(Activity, ActivityForm, "activity", "activities", activity_id, actions.save_activity)
@@ -158,7 +158,7 @@ def expense_categories() -> Response:
 
 
 @blueprint.route("/expense-categories/new", methods=["GET", "POST"], defaults={"category_id": None}, endpoint="new_expense_category")
-@blueprint.route("/expense-categories/<int:category_id>", methods=["GET", "POST"])
+@blueprint.route("/expense-categories/<int(max=2147483647):category_id>", methods=["GET", "POST"])
 @rights.needs("master_data")
 def expense_category(category_id: int | None) -> Response:
     return _linked_page(
@@ -187,7 +187,7 @@ def vehicles() -> Response:
 
 
 @blueprint.route("/vehicles/new", methods=["GET", "POST"], defaults={"vehicle_id": None}, endpoint="new_vehicle")
-@blueprint.route("/vehicles/<int:vehicle_id>", methods=["GET", "POST"])
+@blueprint.route("/vehicles/<int(max=2147483647):vehicle_id>", methods=["GET", "POST"])
 @rights.needs("master_data")
 def vehicle(vehicle_id: int | None) -> Response:
     row = (db.session.get(Vehicle, vehicle_id) or abort(404)) if vehicle_id is not None else None
@@ -219,7 +219,7 @@ def vat() -> Response:
     return htmx.page("manage/vat.html", section="manage", tab="vat", regimes=queries.regimes(), connections=queries.connections())
 
 
-@blueprint.route("/vat/<int:regime_id>", methods=["GET", "POST"])
+@blueprint.route("/vat/<int(max=2147483647):regime_id>", methods=["GET", "POST"])
 @rights.needs("master_data")
 def vat_regime(regime_id: int) -> Response:
     row = db.session.get(VatRegime, regime_id) or abort(404)

@@ -119,7 +119,7 @@ def new_customer() -> Response:
     return _customer_page(None, form)
 
 
-@blueprint.route("/customers/<int:customer_id>", methods=["GET", "POST"])
+@blueprint.route("/customers/<int(max=2147483647):customer_id>", methods=["GET", "POST"])
 @rights.needs("customers")
 def customer(customer_id: int) -> Response:
     row = db.session.get(Customer, customer_id) or abort(404)
@@ -206,7 +206,7 @@ def new_project() -> Response:
     return _project_page(None, form, tables)
 
 
-@blueprint.route("/projects/<int:project_id>", methods=["GET", "POST"])
+@blueprint.route("/projects/<int(max=2147483647):project_id>", methods=["GET", "POST"])
 @rights.needs("projects")
 def project(project_id: int) -> Response:
     row = db.session.get(Project, project_id, options=[joinedload(Project.customer)]) or abort(404)
@@ -314,12 +314,12 @@ def _address(kind: str, object_id: int) -> str:
     return f"{url_for(KINDS[kind][2])}/{object_id}"
 
 
-@blueprint.post("/<kind>/<int:object_id>/archive")
+@blueprint.post("/<kind>/<int(max=2147483647):object_id>/archive")
 def archive(kind: str, object_id: int) -> Response:
     return _set_active(kind, object_id, False)
 
 
-@blueprint.post("/<kind>/<int:object_id>/restore")
+@blueprint.post("/<kind>/<int(max=2147483647):object_id>/restore")
 def restore(kind: str, object_id: int) -> Response:
     return _set_active(kind, object_id, True)
 
@@ -334,14 +334,14 @@ def _set_active(kind: str, object_id: int, active: bool) -> Response:
     return htmx.done(_address(kind, object_id), message)
 
 
-@blueprint.get("/<kind>/<int:object_id>/delete")
+@blueprint.get("/<kind>/<int(max=2147483647):object_id>/delete")
 def ask_delete(kind: str, object_id: int) -> Response:
     object_type, _back = _kind(kind)
     row = db.session.get(actions.TABLES[object_type], object_id) or abort(404)
     return _delete_page(kind, row, queries.uses(object_type, object_id))
 
 
-@blueprint.post("/<kind>/<int:object_id>/delete")
+@blueprint.post("/<kind>/<int(max=2147483647):object_id>/delete")
 def delete(kind: str, object_id: int) -> Response:
     object_type, back = _kind(kind)
     try:

@@ -86,7 +86,7 @@ def new_user() -> Response:
     return _user_page(None, form, None)
 
 
-@blueprint.route("/users/<int:user_id>", methods=["GET", "POST"])
+@blueprint.route("/users/<int(max=2147483647):user_id>", methods=["GET", "POST"])
 @rights.needs("users")
 def user(user_id: int) -> Response:
     row = db.session.get(User, user_id) or abort(404)
@@ -113,7 +113,7 @@ def _user_message(name: str, saved: Saved) -> str:
     return _saved_message(name, saved)
 
 
-@blueprint.post("/users/<int:user_id>/password")
+@blueprint.post("/users/<int(max=2147483647):user_id>/password")
 @rights.needs("users")
 def reset_password(user_id: int) -> Response:
     row = db.session.get(User, user_id) or abort(404)
@@ -168,7 +168,7 @@ def change_password() -> Response:
     return _security_page(ProfileForm(formdata=None, obj=g.user), form)
 
 
-@blueprint.post("/security/logins/<int:login_id>/end")
+@blueprint.post("/security/logins/<int(max=2147483647):login_id>/end")
 def end_login(login_id: int) -> Response:
     try:
         actions.end_login(login_id, g.user, formats.now())

@@ -284,3 +284,31 @@ def test_a_save_writes_no_more_than_twelve_statements(browser: Browser) -> None:
     assert answer.status_code == 303
     assert len(queries) <= 12, queries
     assert db.session.get(Customer, customer.id).city == "Breda"
+
+
+def test_notes_keep_their_lines_and_have_an_end(browser: Browser) -> None:
+    browser.open("/manage/customers/new")
+    browser.submit("Save", Name="Jansen", Notes="eerste\r\ntweede \x00<b>")
+    assert db.session.query(Customer).one().notes == "eerste\ntweede <b>"
+    browser.submit("Save", Notes="x" * 20_001)
+    assert browser.status == 422
+    assert "use at most 20000" in browser.page.text
+
+
+def test_a_number_that_no_record_has_is_not_found(browser: Browser) -> None:
+    for path in ("/manage/customers/0", "/manage/customers/2147483648", f"/manage/projects/{10**30}", "/manage/nothing/1/delete"):
+        browser.open(path)
+        assert browser.status == 404, path
+    for query in (
+        "page=0",
+        "page=99999999",
+        "sort=nothing",
+        "customer=99999999999999999999",
+        "country=<b>",
+        "without=nothing",
+        "status=nothing",
+    ):
+        browser.open(f"/manage/projects?{query}")
+        assert browser.status == 200, query
+        browser.open(f"/manage/customers?{query}")
+        assert browser.status == 200, query
