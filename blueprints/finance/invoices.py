@@ -20,7 +20,7 @@ from models import AuditEvent, Connection, Customer, Invoice, Transfer, Transfer
 SORTS: dict[str, Any] = {
     "date": [Invoice.date, Invoice.id],
     "due": [Invoice.due_on, Invoice.id],
-    "number": [Invoice.series, Invoice.number, Invoice.id],
+    "number": [Invoice.series, func.coalesce(Invoice.number, ""), Invoice.id],
     "customer": [Invoice.customer_name, Invoice.id],
     "total": [Invoice.gross_cents, Invoice.id],
 }
@@ -250,5 +250,5 @@ def _of_transfer(event: TransferEvent, who: str, found: Invoice) -> Event:
 
 
 def _of_audit(event: AuditEvent, who: str) -> Event:
-    words = event.action.replace("_", " ").capitalize()
+    words = str(formats.EVENTS.get(event.action, event.action.replace("_", " ").capitalize()))
     return Event(event.at, "user", "", _("%(what)s by %(who)s", what=words, who=who or _("Uurwerk")))

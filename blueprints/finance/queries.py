@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, literal, null, or_, select, union_all
+from sqlalchemy import ColumnElement, Integer, Row, and_, cast, func, literal, null, or_, select, union_all
 from sqlalchemy.orm import aliased, joinedload
 
 from blueprints.finance import wording
@@ -206,8 +206,9 @@ def _claimed(transfer_id: int) -> Any:
 
 
 def _work_of(model: Any, name: str, claimed: Any) -> Any:
-    minutes: Any = TimeEntry.duration_minutes if model is TimeEntry else null()
-    km10: Any = billed_km10() if model is Trip else null()
+    # Three selects are joined pair by pair, and PostgreSQL would take a bare null for text in the first pair.
+    minutes: Any = TimeEntry.duration_minutes if model is TimeEntry else cast(null(), Integer)
+    km10: Any = billed_km10() if model is Trip else cast(null(), Integer)
     what: Any = {"time": Activity.name, "expense": ExpenseCategory.name}.get(name, Trip.origin + " – " + Trip.destination)
     query = (
         select(

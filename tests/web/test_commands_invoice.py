@@ -62,7 +62,7 @@ def test_it_queues_everything_unbilled_and_sends_nothing(world: World, called: A
         "rows": 1,
     }
     assert (second["customer"], second["gross"]) == ("DB10031", "30.25")
-    assert world.server.books.invoices == []
+    assert len(world.server.books.invoices) == 0
     assert (transfer.requested_by_id, transfer.send) == (None, False)
     assert db.session.query(Batch).one().source == "command"
     world.work()
