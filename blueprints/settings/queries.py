@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from blueprints import formats
 from blueprints.listing import Listing
+from blueprints.settings import wording
 from models import AuditEvent, LoginSession, User, VatRegime, db
 
 LONGEST_DETAIL = 300
@@ -105,32 +106,12 @@ def _details(details: Mapping[str, Any]) -> str:
         if name == "changes" and isinstance(value, dict):
             parts += [_change(field, change) for field, change in value.items() if field != "number_key"]
         elif name not in ("name", "email"):
-            parts.append(f"{_plain(name)}: {_value(name, value)}")
+            parts.append(f"{wording.field(name)}: {wording.value(name, value)}")
     text = "; ".join(parts)
     return text if len(text) <= LONGEST_DETAIL else text[:LONGEST_DETAIL] + "…"
 
 
 def _change(field: str, change: Any) -> str:
     if isinstance(change, list) and len(change) == 2:
-        return f"{_plain(field)}: {_value(field, change[0])} → {_value(field, change[1])}"
-    return f"{_plain(field)}: {_value(field, change)}"
-
-
-def _plain(name: str) -> str:
-    for unit in ("_e4", "_bp", "_cents", "_km10", "_id"):
-        name = name.removesuffix(unit)
-    return name.replace("_", " ")
-
-
-def _value(name: str, value: Any) -> str:
-    if value is None or value == "":
-        return _("empty")
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, int) and name.endswith("_e4"):
-        return formats.rate(value)
-    if isinstance(value, int) and name.endswith("_bp"):
-        return formats.percentage(value)
-    if isinstance(value, list):
-        return ", ".join(str(one) for one in value[:20])
-    return str(value)
+        return f"{wording.field(field)}: {wording.value(field, change[0])} → {wording.value(field, change[1])}"
+    return f"{wording.field(field)}: {wording.value(field, change)}"

@@ -19,6 +19,8 @@ from flask_babel import force_locale
 import builders
 import checks
 from blueprints import formats
+from blueprints.settings import wording
+from models import Base
 from page import Browser, Element
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -215,3 +217,12 @@ def test_a_dutch_reader_meets_no_english(reader: Browser, dutch: Catalog) -> Non
         if missing or leaked:
             problems[path] = f"missing {sorted(missing)}, in English {sorted(leaked)}"
     assert problems == {}
+
+
+def test_the_audit_log_has_words_for_every_column_that_can_change() -> None:
+    tables = ("customer", "project", "activity", "expense_category", "vehicle", "vat_regime", "organisation", "user")
+    kept_out = {"id", "number_key", "flags", "version", "created_at", "updated_at", "installation_id", "marker_prefix", "setup_token_hash"}
+    kept_out |= {"is_demo", "password_hash", "position", "invoice_text"}
+    columns = {column.name for table in tables for column in Base.metadata.tables[table].c} - kept_out
+    plain = {re.sub("_(e4|bp|cents|km10|id)$", "", name) for name in columns}
+    assert sorted(plain - wording.FIELDS.keys()) == []
