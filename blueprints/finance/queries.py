@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Row, and_, cast, func, literal, null, or_, select, union_all
-from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy.orm import joinedload
 
 from blueprints.finance import wording
 from blueprints.finance.filters import Filters, mentions
@@ -191,16 +191,14 @@ def work(transfer_id: int, page: int = 1) -> Work:
 
 def _claimed(transfer_id: int) -> Any:
     """Each source once, however often it was claimed and released, with what it was last billed for."""
-    link, later = BillingLink, aliased(BillingLink)
-    same = and_(
-        later.transfer_id == link.transfer_id,
-        later.source_type == link.source_type,
-        later.source_id == link.source_id,
-        later.id > link.id,
+    latest = (
+        select(func.max(BillingLink.id))
+        .where(BillingLink.transfer_id == transfer_id)
+        .group_by(BillingLink.source_type, BillingLink.source_id)
     )
     return (
-        select(link.source_type, link.source_id, link.amount_cents)
-        .where(link.transfer_id == transfer_id, ~select(later.id).where(same).exists())
+        select(BillingLink.source_type, BillingLink.source_id, BillingLink.amount_cents)
+        .where(BillingLink.id.in_(latest))
         .subquery("claimed")
     )
 
