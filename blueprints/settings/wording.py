@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from blueprints import formats
+from blueprints.settings import forms
 
 UNITS = ("_e4", "_bp", "_cents", "_km10", "_id")
 """What a column's name ends in beside the thing itself; a person does not read it."""
@@ -129,6 +130,16 @@ VALUES: dict[str, dict[str, Any]] = {
     "role": formats.ROLE_NAMES,
     "invoicing_method": formats.METHODS,
     "remote_state": formats.REMOTE_STATES,
+    "language": dict(forms.LANGUAGE_CHOICES),
+    "rounding_direction": dict(forms.DIRECTION_CHOICES),
+    "rounding_scope": dict(forms.SCOPE_CHOICES),
+    "quantity_basis": dict(forms.BASIS_CHOICES),
+    "sales_treatment": {"recharge": _l("Charged on, with our VAT"), "pass_through": _l("Passed through as paid, outside VAT")},
+    "owner": {"company": _l("Company"), "private": _l("Private")},
+    "kind": formats.TRIP_KINDS,
+    "field": {"duration": _l("Hours"), "note": _l("Note"), "billable": _l("Billable")},
+    "mode": {"new": _l("Only new"), "update": _l("Also update")},
+    "import_mode": {"new": _l("Only new"), "update": _l("Also update")},
 }
 
 
