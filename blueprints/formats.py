@@ -664,7 +664,7 @@ def init_app(app: Flask) -> None:
         """The address of a static file, built once: an icon stands in every row of a list."""
         key = (request.script_root, name)
         if key not in addresses or app.debug:
-            stamp = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:10]
+            stamp = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:6]
             addresses[key] = url_for("static", filename=name, v=stamp)
         return addresses[key]
 

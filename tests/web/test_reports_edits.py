@@ -42,7 +42,7 @@ def test_the_cell_leads_to_the_day_and_to_a_field(browser: Browser) -> None:
     browser.open("/reports/hours")
     cells = {a["data-edit"]: a for a in browser.page.all("a") if a["data-edit"]}
     assert set(cells) == {"note", "billable", "duration"}
-    assert cells["duration"]["href"] == f"/register/day?date=2026-11-18&user={row.user_id}"
+    assert cells["duration"]["href"] == f"/register/hours/{row.id}"
     assert cells["note"]["aria-label"] == "Add a note"
 
 
