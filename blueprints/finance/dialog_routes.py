@@ -143,15 +143,16 @@ def _choices(form: InvoiceForm) -> dict[str, Any]:
 def _show(connection: Connection, form: InvoiceForm, status: int = 200, **more: Any) -> Response:
     refs = dialog_queries.kept(g.login)
     found: Preview = dialog_queries.look(connection, refs, form.options())
-    ready = found.ready
+    excluded = _excluded(more.get("back"))
+    chosen = [invoice for invoice in found.ready if invoice.key not in excluded]
     values = {
         "section": "reports",
         "connection": connection,
         "package": formats.VENDORS[connection.vendor],
         "form": form,
         "found": found,
-        "ready": ready,
-        "total": dialog_queries.sum_of(ready),
+        "chosen": chosen,
+        "total": dialog_queries.sum_of(chosen),
         "left_out": dialog_queries.left_out(found),
         "looking": dialog_queries.is_looking(found),
         "token": secrets.token_urlsafe(16),
@@ -160,7 +161,7 @@ def _show(connection: Connection, form: InvoiceForm, status: int = 200, **more: 
         "today": formats.today(),
         "changes": more.get("changes", ()),
         "nothing": more.get("nothing", False),
-        "excluded": _excluded(more.get("back")),
+        "excluded": excluded,
     }
     return htmx.page("invoicing/dialog_page.html", "invoicing/_dialog.html", status, **values)
 

@@ -208,3 +208,15 @@ def test_hostile_names_stay_text_in_the_dialog(world: World, browser: Browser) -
     _tick(browser, "/reports/hours", ("time", entry.id))
     assert "<script>alert" not in browser.html
     assert "<img src=x" not in browser.html
+
+
+def test_the_sum_counts_only_the_ticked_invoices(world: World, browser: Browser) -> None:
+    one = builders.entry(builders.project(world.linked_customer(), hourly_rate_e4=1_000_000), world.user)
+    two = builders.entry(builders.project(world.linked_customer("DB10018"), hourly_rate_e4=2_000_000), world.user)
+    _tick(browser, "/reports/hours", ("time", one.id), ("time", two.id))
+    assert "2 invoices € 363,00" in browser.page.first("span", id="invoice-sum").text.replace("\u00a0", " ")
+    keys = [box["value"] for box in browser.page.all("input", name="make")]
+    browser.submit("Preview", make=keys[:1])
+    assert "1 invoice " in browser.page.first("span", id="invoice-sum").text
+    browser.submit("Create invoices")
+    assert db.session.query(Transfer).count() == 1
