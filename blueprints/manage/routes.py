@@ -230,7 +230,7 @@ def _project_form(row: Project | None, fresh: bool = False) -> tuple[ProjectForm
     regimes = queries.regime_choices(_("As the customer"), row.vat_regime_id if row else None)
     options: dict[str, Any] = {"formdata": None} if fresh else {}
     form = ProjectForm(regimes, obj=row, **options)
-    if row is not None and (fresh or request.method == "GET"):
+    if row is not None and not isinstance(form.customer.data, str):  # nothing was typed: the row's own customer, as it is shown
         form.customer.data = queries.label(row.customer)
     typed = request.form if request.method == "POST" and not fresh else None
     project_id = row.id if row else None

@@ -117,6 +117,13 @@ def test_dates_and_colours_are_checked(browser: Browser) -> None:
     assert "The end date is before the start date" in browser.page.text
 
 
+def test_a_post_without_any_field_is_refused_and_not_an_error(browser: Browser) -> None:
+    work = builders.project(name="Website")
+    browser.open(f"/manage/projects/{work.id}")
+    browser.post(f"/manage/projects/{work.id}", {})
+    assert browser.status == 422 and db.session.get_one(Project, work.id).name == "Website"
+
+
 def test_a_project_with_work_stays_with_its_customer(browser: Browser) -> None:
     project = builders.project(builders.customer("1", "Jansen"))
     builders.customer("2", "De Vries")
