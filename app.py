@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, render_template, request
 from flask_babel import Babel
-from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import event
 from sqlalchemy.engine import Connection as DatabaseConnection
@@ -38,11 +37,13 @@ POLICY = (
 
 csrf = CSRFProtect()
 babel = Babel()
-migrate = Migrate(render_as_batch=True, compare_type=True)
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The application. Settings come from the environment unless given; a wrong one ends the process with one line."""
+def create_app(settings: Settings | None = None, *, migrations: bool = True) -> Flask:
+    """The application. Settings come from the environment unless given; a wrong one ends the process with one line.
+
+    Without `migrations` there is no `flask db`: a serving process never migrates and saves the memory.
+    """
     if settings is None:
         try:
             settings = load()
@@ -56,7 +57,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     _guard_requests(app, settings)
     csrf.init_app(app)
     babel.init_app(app, locale_selector=formats.language)
-    migrate.init_app(app, db)
+    if migrations:
+        from flask_migrate import Migrate
+
+        Migrate(app, db, render_as_batch=True, compare_type=True)
     formats.init_app(app)
     for name in blueprints.AREAS:
         area = importlib.import_module(f"blueprints.{name}")

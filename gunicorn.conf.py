@@ -6,7 +6,7 @@ import os
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-wsgi_app = "app:create_app()"
+wsgi_app = "app:create_app(migrations=False)"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 worker_class = "gthread"

@@ -8,7 +8,6 @@ from typing import cast
 
 import click
 from flask import current_app
-from flask_migrate import upgrade
 from sqlalchemy import select
 
 from blueprints import formats
@@ -49,6 +48,8 @@ def prepare() -> None:
 def _migrate(settings: Settings, is_empty: bool) -> None:
     if not is_empty and backups.is_sqlite(db.engine):
         click.echo(f"Uurwerk: the database before this version is kept as {_backup(settings, None, 'before-upgrade')}")
+    from flask_migrate import upgrade
+
     upgrade()
     click.echo("Uurwerk: the database is prepared" if is_empty else "Uurwerk: the database is up to date")
 

@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +23,9 @@ from transfers import backups, connections
 
 DEFAULT_SECONDS = {"settle": {"wefact": 600, "afas": 1200}, "call": {"wefact": 60, "afas": 120}}
 STALE_BACKUP = timedelta(days=2)
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def _about_sqlite() -> Finding:
 
 def script() -> ScriptDirectory:
     """The migrations of this version."""
+    from alembic.script import ScriptDirectory  # only for these commands: a serving process saves 10 MB without it
+
     return ScriptDirectory(str(Path(current_app.root_path) / "migrations"))
 
 
@@ -106,6 +109,8 @@ def known_revisions() -> set[str]:
 def current_revision() -> str | None:
     """Where the database stands; None when it is empty."""
     with db.engine.connect() as connection:
+        from alembic.migration import MigrationContext
+
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import flask_migrate
 import pytest
 from click.testing import Result
 from flask import Flask
@@ -16,7 +17,7 @@ from flask_migrate import upgrade
 from sqlalchemy import select, text, update
 
 from app import create_app
-from blueprints.home import commands, doctor
+from blueprints.home import doctor
 from models import Connection, Customer, Transfer, User, db
 from settings import load
 from transfers import backups, connections
@@ -89,7 +90,7 @@ def test_a_new_version_keeps_a_copy_of_the_database_before_it(house: Flask, monk
     monkeypatch.setattr(doctor, "script", lambda: SimpleNamespace(get_current_head=lambda: "9999"))
     monkeypatch.setattr(doctor, "known_revisions", lambda: {"0001", "9999"})
     copies: list[list[Path]] = []
-    monkeypatch.setattr(commands, "upgrade", lambda: copies.append(list((data_dir(house) / backups.FOLDER).glob("before-upgrade-*.db"))))
+    monkeypatch.setattr(flask_migrate, "upgrade", lambda: copies.append(list((data_dir(house) / backups.FOLDER).glob("before-upgrade-*.db"))))
     answer = flask(house, "prepare")
     assert answer.exit_code == 0, answer.output
     assert [len(found) for found in copies] == [1]
