@@ -191,14 +191,15 @@ def work(transfer_id: int, page: int = 1) -> Work:
 
 def _claimed(transfer_id: int) -> Any:
     """Each source once, however often it was claimed and released, with what it was last billed for."""
-    latest = (
-        select(func.max(BillingLink.id))
+    last = (
+        select(func.max(BillingLink.id).label("id"))
         .where(BillingLink.transfer_id == transfer_id)
         .group_by(BillingLink.source_type, BillingLink.source_id)
+        .subquery("last")
     )
     return (
         select(BillingLink.source_type, BillingLink.source_id, BillingLink.amount_cents)
-        .where(BillingLink.id.in_(latest))
+        .join(last, last.c.id == BillingLink.id)
         .subquery("claimed")
     )
 

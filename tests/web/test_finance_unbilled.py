@@ -109,7 +109,11 @@ def test_a_customer_opens_into_its_projects_with_and_without_script(browser: Bro
     lines = [row.text for row in fragment.all("tr")[1:]]
     assert lines[0].startswith("Website 1:30 142,50")
     assert lines[1].startswith("without a project 1:00 95,00")
+    assert fragment.first("input", name="customer")["hx-preserve"] == "true", "a tick stays when its line is drawn again"
     assert "close=1" in fragment.first("a", id=f"o{of.id}")["hx-get"]
+    assert "hx-preserve" not in browser.open("/finance/unbilled").first("input", name="customer").attributes
+    again = browser.htmx("/finance/unbilled?to=30-11-2026")
+    assert again.first("div", id="selection")["hx-swap-oob"] == "true", "other figures need a new choice"
     closed = browser.htmx(fragment.first("a", id=f"o{of.id}")["hx-get"])
     assert len(closed.all("tr")) == 1
     page = browser.open(link["href"])
