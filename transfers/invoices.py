@@ -228,7 +228,7 @@ def finish(context: WorkerContext, job: Job, remote: RemoteInvoice) -> Job | Non
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
-        move(job, "attention", now, reason="number_taken", params={"number": remote.number}, **_remote_values(remote))
+        move(job, "attention", now, reason="invoice_number_taken", params={"number": remote.number}, **_remote_values(remote))
     return None
 
 

@@ -50,7 +50,12 @@ def kept(login: LoginSession) -> list[Ref]:
 
 def posted(form: MultiDict[str, str]) -> dict[str, list[int]]:
     """The ticked ids that came with a form; anything that is no id is ignored."""
-    return {kind: [int(text) for text in form.getlist(kind) if text.isascii() and text.isdigit() and len(text) < 12] for kind in KINDS}
+    return {kind: ids_of(form, kind) for kind in KINDS}
+
+
+def ids_of(form: MultiDict[str, str], name: str) -> list[int]:
+    """The ids among the values of one field."""
+    return [int(text) for text in form.getlist(name) if text.isascii() and text.isdigit() and len(text) < 12]
 
 
 def unticked(form: MultiDict[str, str]) -> tuple[str, set[int]]:
@@ -62,8 +67,8 @@ def unticked(form: MultiDict[str, str]) -> tuple[str, set[int]]:
     return kind, shown - set(posted(form)[kind])
 
 
-def unbilled_of(customer_ids: list[int], until: date) -> dict[str, list[int]]:
-    """Everything of these customers that may be billed up to and including a day."""
+def unbilled_of(customer_ids: list[int], until: date, project_id: int | None = None) -> dict[str, list[int]]:
+    """Everything of these customers (of one project only, when it is named) that may be billed up to and including a day."""
     found: dict[str, list[int]] = {}
     for kind in KINDS:
         model = MODELS[kind]

@@ -53,9 +53,9 @@ def invoice_dialog(vendor: str) -> Response:
         return _again(connection)
     ticked = dialog_queries.posted(request.form)
     if request.form.get("until"):
-        chosen = [int(text) for text in request.form.getlist("customer") if text.isascii() and text.isdigit() and len(text) < 12]
+        chosen, projects = dialog_queries.ids_of(request.form, "customer"), dialog_queries.ids_of(request.form, "project")
         until = formats.parse_day(request.form["until"]) or formats.today()
-        dialog_actions.keep(g.login, dialog_queries.unbilled_of(chosen, until), instead=True)
+        dialog_actions.keep(g.login, dialog_queries.unbilled_of(chosen, until, next(iter(projects), None)), instead=True)
     else:
         dialog_actions.keep(g.login, ticked, without=dialog_queries.unticked(request.form))
     form = _form(connection)

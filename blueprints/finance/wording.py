@@ -97,8 +97,6 @@ def sentence(code: str, params: Mapping[str, Any] | None = None, currency: str =
     if not code:
         return ""
     values = dict(params or {})
-    if code == "number_taken":
-        code = "invoice_number_taken"  # an import has a reason of that name too
     if code == "totals_differ":
         values = {name: formats.money(int(values.get(name) or 0), currency) for name in ("ours", "theirs")}
     elif code == "content_differs":

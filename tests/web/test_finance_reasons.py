@@ -57,7 +57,7 @@ def test_amounts_states_and_fields_are_words(app: Flask) -> None:
         assert wording.sentence("seen_there", {"state": "partly_paid", "number": "F1"}) == "It stands there as F1: partly paid."
         said = wording.sentence("content_differs", {"field": "unit_price", "line": 2, "ours": "95", "theirs": "96"})
         assert "in line 2 the price is “96”, not “95”" in said
-        assert "belongs to another invoice" in wording.sentence("number_taken", {"number": "F1"})
+        assert "belongs to another invoice" in wording.sentence("invoice_number_taken", {"number": "F1"})
         assert "The last time: The accounting package is not available now." in wording.sentence("gave_up", {"last": "unavailable"})
         assert len(wording.sentence("rejected", {"detail": "x" * 10_000})) < 500
 

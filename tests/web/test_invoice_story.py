@@ -220,3 +220,16 @@ def test_the_sum_counts_only_the_ticked_invoices(world: World, browser: Browser)
     assert "1 invoice " in browser.page.first("span", id="invoice-sum").text
     browser.submit("Create invoices")
     assert db.session.query(Transfer).count() == 1
+
+
+def test_unbilled_hands_over_the_customers_that_were_ticked_and_only_the_project_that_was_filtered(world: World, browser: Browser) -> None:
+    customer = world.linked_customer()
+    website, support = builders.project(customer, name="Website"), builders.project(customer, name="Support")
+    for project in (website, support):
+        builders.entry(project, world.user)
+    browser.open("/finance/unbilled")
+    browser.post("/finance/invoice/wefact", {"customer": customer.id, "until": "2026-11-30"})
+    assert "2 entries of hours" in _shown(browser)
+    browser.open("/finance/unbilled")
+    browser.post("/finance/invoice/wefact", {"customer": customer.id, "until": "2026-11-30", "project": website.id})
+    assert "1 entry of hours" in _shown(browser)
