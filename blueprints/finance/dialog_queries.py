@@ -72,10 +72,10 @@ def unbilled_of(customer_ids: list[int], until: date, project_id: int | None = N
     found: dict[str, list[int]] = {}
     for kind in KINDS:
         model = MODELS[kind]
-        wanted = (
-            select(model.id).where(model.customer_id.in_(customer_ids), selection.billable_clause(kind, until=until)).order_by(model.id)
-        )
-        found[kind] = list(db.session.scalars(wanted))
+        wanted = select(model.id).where(model.customer_id.in_(customer_ids), selection.billable_clause(kind, until=until))
+        if project_id is not None:
+            wanted = wanted.where(model.project_id == project_id)
+        found[kind] = list(db.session.scalars(wanted.order_by(model.id)))
     return found
 
 
