@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from connectors.base import Connector
 from connectors.errors import AccessRefused, ConnectorError, NotProcessed, NotSent
-from models import INVOICING_ROLES, Connection, User, db
+from models import INVOICING_ROLES, Connection, TransferEvent, User, db
 from transfers import connections
 from transfers.ledger import GIVE_UP_AFTER, Job, move, reload
 from transfers.wire import WorkerContext
@@ -50,8 +50,10 @@ def requester_may(job: Job) -> bool:
     """Rights are asked again before anything leaves: people are disabled while their work waits."""
     if job.requested_by_id is None:
         return True
-    user = db.session.get(User, job.requested_by_id)
-    return user is not None and user.active and user.role in INVOICING_ROLES
+    user = db.session.get(User, job.requested_by_id, populate_existing=True)
+    may = user is not None and user.active and user.role in INVOICING_ROLES
+    db.session.rollback()
+    return may
 
 
 def stop(job: Job, state: str, now: datetime, **values: Any) -> Job | None:
@@ -70,7 +72,7 @@ def wait(context: WorkerContext, job: Job, vendor: str, error: ConnectorError, s
     """Not now: tries again later, sooner when the other side said so, and after two days asks a person."""
     now = context.clock()
     target = state or ("queued" if job.state == "creating" else "created" if job.state == "finalising" else job.state)
-    if now - job.created_at > GIVE_UP_AFTER:
+    if error.reason != "budget" and now - _asked_at(job) > GIVE_UP_AFTER:
         return stop(job, "attention", now, reason="gave_up", params={**error_params(error), "last": error.reason})
     asked = error.retry_after if isinstance(error, NotProcessed) else None
     seconds = asked if asked else context.timing(vendor).backoff(job.backoffs)
@@ -81,6 +83,12 @@ def wait(context: WorkerContext, job: Job, vendor: str, error: ConnectorError, s
     if target == "uncertain":
         target = "checking"
     return stop(job, target, now, reason=error.reason, params=error_params(error), due_at=now + timedelta(seconds=seconds), **values)
+
+
+def _asked_at(job: Job) -> datetime:
+    """When a person last asked for this transfer: to make it, to try it again, to look again."""
+    asked = select(func.max(TransferEvent.at)).where(TransferEvent.transfer_id == job.id, TransferEvent.user_id.is_not(None))
+    return max(db.session.scalar(asked) or job.created_at, job.created_at)
 
 
 def _left_this_machine(error: ConnectorError) -> bool:

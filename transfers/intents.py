@@ -159,7 +159,19 @@ def batch_of_token(user: User | None, token: str) -> Batch | None:
 
 
 def _write_one(connection_id: int, invoice: PlannedInvoice, batch_id: int, user_id: int | None, send: bool, now: datetime) -> int:
-    """T1: transfer, frozen payload and claims, in one transaction."""
+    """T1: transfer, frozen payload and claims, in one transaction.
+
+    A key that is taken may be that of the customer, who is about to be made there for somebody else's work: then once more.
+    """
+    try:
+        return _write_once(connection_id, invoice, batch_id, user_id, send, now)
+    except AlreadyClaimed as error:
+        if error.claims:
+            raise
+    return _write_once(connection_id, invoice, batch_id, user_id, send, now)
+
+
+def _write_once(connection_id: int, invoice: PlannedInvoice, batch_id: int, user_id: int | None, send: bool, now: datetime) -> int:
     customer_id = invoice.payload["customer"]["id"]
     try:
         links.lock_unchanged(invoice.payload["sources"])
@@ -190,12 +202,17 @@ def _write_one(connection_id: int, invoice: PlannedInvoice, batch_id: int, user_
     return transfer_id
 
 
-def _customer_transfer(connection_id: int, customer_id: int, batch_id: int, user: User | None, now: datetime) -> int:
-    """The intent to create this customer there: one per customer and connection, however many invoices wait for it."""
+def _customer_transfer(connection_id: int, customer_id: int, batch_id: int | None, user: User | None, now: datetime) -> int:
+    """The intent to create this customer there: one per customer and connection, however many invoices wait for it.
+
+    One that was done once, and whose record there was unlinked since, is of the past: it makes room for a new one.
+    """
     key = ledger.op_key(connection_id, "customer", customer_id, [])
     existing = db.session.scalar(select(Transfer).where(Transfer.op_key == key, Transfer.state.not_in(("rejected", "released"))))
-    if existing is not None:
+    if existing is not None and existing.state != "done":
         return existing.id
+    if existing is not None:
+        ledger.move(ledger.snapshot(existing), "released", now, reason="unlinked", commit=False, remote_id=None)
     customer = db.session.get_one(Customer, customer_id)
     if not customer.number:  # the next free one, as the preview proposed
         customer.number = customers.propose_number()
@@ -245,34 +262,49 @@ def _who(claims: Sequence[Claim]) -> dict[str, Any]:
 def retry(transfer_id: int, user: User | None, now: datetime) -> None:
     """Tries a refused transfer again: the same marker, its sources claimed again, the payload built anew from them. Commits.
 
-    Raises CannotRetry: `not_failed`, `sources_claimed` (with who has them) or the reason why the plan cannot be made now.
+    Whoever asks answers for it from now on. Raises CannotRetry: `not_failed`, `sources_claimed` (with who has them),
+    `changed_meanwhile`, or the reason why the plan cannot be made now; FenceLost when somebody else tried it at the same moment.
     """
     transfer = db.session.get(Transfer, transfer_id)
     if transfer is None or transfer.state != "rejected":
         raise CannotRetry("not_failed")
-    values: dict[str, Any] = {}
-    if transfer.kind == "invoice":
-        invoice = _planned_again(transfer)
-        values = {"payload": invoice.payload, "payload_hash": invoice.hash, "net_cents": invoice.totals.net_cents}
-        values |= {"vat_cents": invoice.totals.vat_cents, "gross_cents": invoice.totals.gross_cents}
-        if invoice.payload["create_customer"]:
-            values["waits_for_id"] = _customer_transfer(
-                transfer.connection_id or 0, transfer.customer_id or 0, transfer.batch_id or 0, user, now
-            )
+    invoice = _planned_again(transfer) if transfer.kind == "invoice" else None
     job = ledger.snapshot(transfer)
-    fresh: dict[str, Any] = {"backoffs": 0, "resends": 0, "searches": 0, "stage": "create", "remote_id": None}
     try:
-        ledger.move(job, "queued", now, reason="retried", commit=False, by=user.id if user else None, **fresh, **values)
-        if transfer.kind == "invoice":
+        if invoice is not None:
+            links.lock_unchanged(invoice.payload["sources"])
+        values = _anew(transfer, invoice, user, now)
+        ledger.move(job, "queued", now, reason="retried", commit=False, by=user.id if user else None, **values)
+        if invoice is not None:
             links.reserve(db.session.get_one(Transfer, transfer_id), invoice.takes, now)
         audit.record(user, "transfer_retried", "transfer", transfer_id, now)
         db.session.commit()
+    except links.StaleSources:
+        db.session.rollback()
+        raise CannotRetry("changed_meanwhile") from None
     except AlreadyClaimed as error:
         db.session.rollback()
         raise CannotRetry("sources_claimed", error.claims) from None
     except IntegrityError:
         db.session.rollback()
         raise CannotRetry("sources_claimed") from None
+
+
+def _anew(transfer: Transfer, invoice: PlannedInvoice | None, user: User | None, now: datetime) -> dict[str, Any]:
+    """The values of a transfer that begins again: what it sends as things are now, and nothing left of what was decided before."""
+    values: dict[str, Any] = {"backoffs": 0, "resends": 0, "searches": 0, "deaths": 0, "stage": "create", "accepts_remote_totals": False}
+    values |= {"remote_id": None, "remote_number": "", "remote_state": ""}
+    values |= {"remote_net_cents": None, "remote_vat_cents": None, "remote_gross_cents": None}
+    if user is not None:
+        values["requested_by_id"] = user.id
+    if invoice is None:
+        payload = new_customers.payload_of(db.session.get_one(Customer, transfer.customer_id))
+        return values | {"payload": payload, "payload_hash": plan.payload_hash(payload)}
+    creates = invoice.payload["create_customer"]
+    ids = (transfer.connection_id or 0, transfer.customer_id or 0, transfer.batch_id)
+    values["waits_for_id"] = _customer_transfer(*ids, user, now) if creates else None
+    values |= {"payload": invoice.payload, "payload_hash": invoice.hash, "net_cents": invoice.totals.net_cents}
+    return values | {"vat_cents": invoice.totals.vat_cents, "gross_cents": invoice.totals.gross_cents}
 
 
 def _planned_again(transfer: Transfer) -> PlannedInvoice:
@@ -312,11 +344,14 @@ def cancel(transfer_id: int, user: User | None, now: datetime) -> bool:
 
 
 def check_now(transfer_id: int, now: datetime) -> bool:
-    """Somebody asks to look at once: a waiting transfer is due now, a finished one is read again. False when there is nothing to do."""
+    """Somebody asks to look at once: a waiting transfer is due now, a finished one is read again. False when there is nothing to do.
+
+    Looking now is not looking twice and apart: what counts as the second look is still to come.
+    """
     waits = rows_changed(
         update(Transfer)
         .where(Transfer.id == transfer_id, Transfer.state.in_(("queued", "created", "checking")), Transfer.due_at > now)
-        .values(due_at=now)
+        .values(due_at=now, searches=0)
     )
     again = rows_changed(
         update(Transfer).where(Transfer.id == transfer_id, Transfer.state == "done", Transfer.kind == "invoice").values(check_at=now)

@@ -6,7 +6,8 @@ id right after it; `finalising` before the mail; number, links and mirror in one
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import html
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,8 +16,19 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 import audit
+import checks
 from connectors.base import Connector
-from connectors.errors import AccessRefused, ConnectorError, NotFound, NotProcessed, NotSent, OutcomeUnknown, Rejected, Unsupported
+from connectors.errors import (
+    AccessRefused,
+    ConnectorError,
+    NotFound,
+    NotProcessed,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+    Unavailable,
+    Unsupported,
+)
 from connectors.records import DraftLine, InvoiceDraft, RemoteInvoice, Search
 from invoicing import mirrors
 from models import Connection, ExternalLink, Transfer, User, db
@@ -28,6 +40,9 @@ MOST_RESENDS = 2
 """Automatic new attempts at creating, each after two complete searches that found nothing."""
 
 SENT_STATES = ("sent", "partly_paid", "paid", "credited")
+MAILING = ("send", "sent")
+"""Stages in which the document is known and only its mail is in question: `send` may have gone out, `sent` certainly did."""
+
 RECHECK_AFTER = timedelta(hours=20)
 
 
@@ -40,19 +55,20 @@ def run(context: WorkerContext, job: Job) -> None:
 
 
 def _queued(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
-    now = context.clock()
-    if not flow.requester_may(job):
-        return flow.stop(job, "attention", now, reason="requester_disabled")
-    if _customer_there(job) is None:
-        return flow.stop(job, "rejected", now, reason="customer_not_linked")
     if job.attempt >= 1:
         return _search(context, connector, job)
     return _create(context, connector, job)
 
 
 def _create(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
+    """Once more whatever may have changed while it waited: who asked, and which record there the customer is. Then the call."""
     now = context.clock()
-    draft = _draft(job)
+    if not flow.requester_may(job):
+        return flow.stop(job, "attention", now, reason="requester_disabled")
+    there, seen = _customer_there(job), job.payload["customer"]["remote_id"]
+    if there is None or (seen and there[0] != seen):
+        return flow.stop(job, "rejected", now, reason="customer_not_linked")
+    draft = _draft(job, *there)
     lease = context.timing(connector.vendor).lease
     move(
         job,
@@ -68,7 +84,7 @@ def _create(context: WorkerContext, connector: Connector, job: Job) -> Job | Non
     )
     job = reload(job)
     try:
-        remote = connector.create_invoice(draft)
+        remote = _ours(connector, job, connector.create_invoice(draft))
     except Rejected as error:
         return flow.stop(job, "rejected", context.clock(), reason=error.reason, params=flow.error_params(error), due_at=context.clock())
     except (NotSent, NotProcessed, Unsupported) as error:
@@ -78,9 +94,24 @@ def _create(context: WorkerContext, connector: Connector, job: Job) -> Job | Non
     return _created(context, connector, _adopt(context, job, remote), remote)
 
 
-def _draft(job: Job) -> InvoiceDraft:
+def _ours(connector: Connector, job: Job, answer: RemoteInvoice) -> RemoteInvoice:
+    """The invoice that was answered, when it is the one that was sent. Raises OutcomeUnknown: then it is looked for.
+
+    An answer may leave out the field that our marker is in, or be about another invoice.
+    """
+    if answer.marker == job.marker:
+        return answer
+    try:
+        shown = connector.show(answer.remote_id)
+    except ConnectorError as error:
+        raise OutcomeUnknown(error.reason, error.detail, **error.params) from error
+    if shown.marker != job.marker:
+        raise OutcomeUnknown("unexpected", f"the answer is about {answer.remote_id}, which is not what was sent")
+    return shown
+
+
+def _draft(job: Job, remote_customer_id: str, remote_customer_number: str) -> InvoiceDraft:
     payload = job.payload
-    remote_customer_id, remote_customer_number = _customer_there(job) or ("", "")
     lines = tuple(
         DraftLine(
             description=line["description"],
@@ -123,6 +154,8 @@ def _adopt(context: WorkerContext, job: Job, remote: RemoteInvoice) -> Job:
             remote_vat_cents=_cents(remote.vat),
             remote_gross_cents=_cents(remote.gross),
             backoffs=0,
+            searches=0,
+            resends=0,
             **flow.keep(context, job, now),
         )
     except IntegrityError:
@@ -139,11 +172,12 @@ def _created(context: WorkerContext, connector: Connector, job: Job, remote: Rem
     if job.state != "created":
         return None
     assert job.remote_id is not None
-    if remote is None or job.send:  # before mailing it is read again, however fresh the answer was
+    # Before mailing it is read again, however fresh the answer was; and an answer that differs may only be a short one.
+    if remote is None or job.send or _content_difference(job, remote) or _totals_differ(job, remote):
         try:
             remote = connector.show(job.remote_id)
         except NotFound:
-            return flow.stop(job, "attention", context.clock(), reason="document_gone")
+            return _gone(context, connector, job)
         except AccessRefused:
             raise
         except ConnectorError as error:
@@ -151,17 +185,26 @@ def _created(context: WorkerContext, connector: Connector, job: Job, remote: Rem
     now = context.clock()
     if difference := _content_difference(job, remote):
         return flow.stop(job, "attention", now, reason="content_differs", params=difference, **_remote_values(remote))
-    if _totals_differ(job, remote) and not job.accepts_remote_totals:
+    if _totals_differ(job, remote) and not (job.accepts_remote_totals and job.remote_totals == _counted_there(remote)):
         return flow.stop(job, "attention", now, reason="totals_differ", params=_totals(job, remote), **_remote_values(remote))
     if remote.state in SENT_STATES or not job.send:
         return finish(context, job, remote)
     if remote.state != "draft":
-        return flow.stop(job, "attention", now, reason="unexpected_state", params={"state": remote.status_code}, **_remote_values(remote))
+        return flow.stop(job, "attention", now, reason="unexpected_state", params={"state": _state_of(remote)}, **_remote_values(remote))
     if remote.blocked:
         return flow.stop(job, "attention", now, reason="draft_blocked", **_remote_values(remote))
     if not remote.email.strip():
         return flow.stop(job, "attention", now, reason="no_email_there", **_remote_values(remote))
     return _send(context, connector, job)
+
+
+def _gone(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
+    """Refused to show, which is no proof by itself: seen twice and apart before a person is told that it is gone."""
+    now = context.clock()
+    if job.searches:
+        return flow.stop(job, "attention", now, reason="document_gone")
+    due = now + timedelta(seconds=context.timing(connector.vendor).search_gap)
+    return flow.stop(job, job.state, now, reason="not_found_yet", searches=1, due_at=due)
 
 
 def _send(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
@@ -203,7 +246,7 @@ def _sent_but_not_read(context: WorkerContext, job: Job, vendor: str, problem: C
     reason = "sent_not_read"
     if isinstance(problem, NotProcessed) and problem.reason == "budget":
         reason, seconds = "budget", problem.retry_after or seconds
-    return flow.stop(job, "uncertain", now, reason=reason, due_at=now + timedelta(seconds=seconds))
+    return flow.stop(job, "uncertain", now, reason=reason, due_at=now + timedelta(seconds=seconds), stage="sent")
 
 
 def finish(context: WorkerContext, job: Job, remote: RemoteInvoice) -> Job | None:
@@ -243,7 +286,7 @@ def _uncertain(context: WorkerContext, connector: Connector, job: Job) -> Job | 
 
 
 def _checking(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
-    return _look_at_sent(context, connector, job) if job.stage == "send" else _search(context, connector, job)
+    return _look_at_sent(context, connector, job) if job.stage in MAILING else _search(context, connector, job)
 
 
 def _search(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
@@ -269,8 +312,8 @@ def _search(context: WorkerContext, connector: Connector, job: Job) -> Job | Non
     if job.searches == 0:
         gap = context.timing(connector.vendor).search_gap
         return flow.stop(job, "checking", now, reason="not_found_yet", searches=1, due_at=now + timedelta(seconds=gap))
-    if found.candidates:
-        numbers = ", ".join(one.number for one in found.candidates)
+    if strangers := _unknown_here(job, found.candidates):
+        numbers = ", ".join(one.number for one in strangers)
         return flow.stop(job, "attention", now, reason="found_similar", params={"numbers": numbers})
     if job.resends >= MOST_RESENDS:
         return flow.stop(job, "attention", now, reason="resent_too_often")
@@ -279,11 +322,26 @@ def _search(context: WorkerContext, connector: Connector, job: Job) -> Job | Non
     return _create(context, connector, reload(job))
 
 
+def _unknown_here(job: Job, candidates: Sequence[RemoteInvoice]) -> list[RemoteInvoice]:
+    """Those that are no other transfer's document: two invoices of one customer may well come to the same amount."""
+    known = select(Transfer.remote_id).where(
+        Transfer.connection_id == job.connection_id,
+        Transfer.kind == "invoice",
+        Transfer.id != job.id,
+        Transfer.remote_id.in_([one.remote_id for one in candidates]),
+    )
+    ours = set(db.session.scalars(known)) if candidates else set()
+    db.session.rollback()
+    return [one for one in candidates if one.remote_id not in ours]
+
+
 def _wanted(job: Job, now: datetime) -> Search:
-    remote_customer_id, remote_customer_number = _customer_there(job) or ("", "")
+    """What to look for: at the customer it was sent to, also when ours was linked to another record since."""
+    linked_id, number = _customer_there(job) or ("", "")
+    remote_customer_id = job.payload["customer"]["remote_id"] or linked_id
     return Search(
         marker=job.marker,
-        customer_number=remote_customer_number,
+        customer_number=number if linked_id == remote_customer_id else "",
         customer_remote_id=remote_customer_id,
         since=(job.first_write_at or job.created_at).isoformat(),
         until=now.isoformat(),
@@ -298,7 +356,7 @@ def _look_at_sent(context: WorkerContext, connector: Connector, job: Job) -> Job
     try:
         remote = connector.show(job.remote_id)
     except NotFound:
-        return flow.stop(job, "attention", context.clock(), reason="document_gone")
+        return _gone(context, connector, job)
     except AccessRefused:
         raise
     except ConnectorError as error:
@@ -306,8 +364,10 @@ def _look_at_sent(context: WorkerContext, connector: Connector, job: Job) -> Job
     now = context.clock()
     if remote.state in SENT_STATES:
         return finish(context, job, remote)
+    if job.stage == "sent" and remote.state == "draft":  # it was mailed for certain: what we read is old, and nothing is mailed again
+        return flow.wait(context, job, connector.vendor, Unavailable("sent_not_read"))
     if remote.state != "draft" or job.resends >= 1:
-        return flow.stop(job, "attention", now, reason="send_unconfirmed", params={"state": remote.status_code}, **_remote_values(remote))
+        return flow.stop(job, "attention", now, reason="send_unconfirmed", params={"state": _state_of(remote)}, **_remote_values(remote))
     if job.searches == 0:
         gap = context.timing(connector.vendor).search_gap
         return flow.stop(job, "checking", now, reason="not_sent_yet", searches=1, due_at=now + timedelta(seconds=gap))
@@ -447,24 +507,36 @@ def _totals(job: Job, remote: RemoteInvoice) -> dict[str, Any]:
     }
 
 
+def _counted_there(remote: RemoteInvoice) -> tuple[int, int, int]:
+    return _cents(remote.net), _cents(remote.vat), _cents(remote.gross)
+
+
 def _totals_differ(job: Job, remote: RemoteInvoice) -> bool:
     ours = (job.payload["net_cents"], job.payload["vat_cents"], job.payload["gross_cents"])
-    return ours != (_cents(remote.net), _cents(remote.vat), _cents(remote.gross))
+    return ours != _counted_there(remote)
+
+
+def _state_of(remote: RemoteInvoice) -> str:
+    """The state by our name for it, or by their code when we have none."""
+    return remote.status_code if remote.state == "unknown" else remote.state
 
 
 def _content_difference(job: Job, remote: RemoteInvoice) -> dict[str, Any]:
     """The first thing in which their document is not ours, or nothing."""
-    link = job.payload["customer"]["remote_id"]
-    if link and remote.customer_remote_id and remote.customer_remote_id != link:
-        return {"field": "customer", "ours": link, "theirs": remote.customer_remote_id}
-    if remote.marker != job.marker and job.stage != "adopt":
+    linked_id, number = _customer_there(job) or ("", "")
+    customer = job.payload["customer"]["remote_id"] or linked_id
+    if customer and remote.customer_remote_id and remote.customer_remote_id != customer:
+        return {"field": "customer", "ours": customer, "theirs": remote.customer_remote_id}
+    if not remote.customer_remote_id and linked_id == customer and checks.number_key(remote.customer_number) != checks.number_key(number):
+        return {"field": "customer", "ours": number, "theirs": remote.customer_number}
+    if remote.marker != job.marker and job.stage == "create":  # a person named it, or it passed here before it was to be mailed
         return {"field": "marker", "ours": job.marker, "theirs": remote.marker}
     lines = job.payload["lines"]
     if len(remote.lines) != len(lines):
         return {"field": "lines", "ours": len(lines), "theirs": len(remote.lines)}
     for position, (ours, theirs) in enumerate(zip(lines, remote.lines, strict=True), start=1):
         for name, mine, yours in (
-            ("item", ours["item_code"], theirs.item_code),
+            ("item", checks.number_key(ours["item_code"]), checks.number_key(html.unescape(theirs.item_code))),
             ("quantity", Decimal(ours["quantity"]), theirs.quantity),
             ("unit_price", Decimal(ours["unit_price"]), theirs.unit_price),
         ):

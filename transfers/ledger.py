@@ -65,6 +65,7 @@ class Job:
     fence: int
     owner: str
     remote_id: str | None
+    remote_totals: tuple[int | None, int | None, int | None]
     first_write_at: datetime | None
     last_write_at: datetime | None
     created_at: datetime
@@ -92,6 +93,7 @@ def snapshot(transfer: Transfer) -> Job:
         fence=transfer.fence,
         owner=transfer.owner,
         remote_id=transfer.remote_id,
+        remote_totals=(transfer.remote_net_cents, transfer.remote_vat_cents, transfer.remote_gross_cents),
         first_write_at=transfer.first_write_at,
         last_write_at=transfer.last_write_at,
         created_at=transfer.created_at,
@@ -216,6 +218,9 @@ def reload(job: Job) -> Job:
 # --- Claiming -------------------------------------------------------------------------------------------------------------------
 
 
+Candidate = tuple[int, str, int, str, datetime | None]
+
+
 def connections_with_work(now: datetime) -> list[int]:
     """Connections that have a transfer due and are not stopped."""
     statement = _due(now).with_only_columns(Transfer.connection_id).distinct()
@@ -226,7 +231,19 @@ def connections_with_work(now: datetime) -> list[int]:
 
 def claim_next(connection_id: int, owner: str, lease_seconds: int, now: datetime, settle_seconds: int) -> Job | None:
     """Takes the next due transfer of a connection. What a dead owner left in the middle of a call becomes uncertain, never a new call."""
-    for transfer_id, state, fence, former_owner in _candidates(connection_id, now):
+    while candidates := _candidates(connection_id, now):
+        job, moved = _claim_one(candidates, owner, lease_seconds, now, settle_seconds)
+        if job is not None or not moved:
+            return job
+    return None
+
+
+def _claim_one(
+    candidates: Iterable[Candidate], owner: str, lease_seconds: int, now: datetime, settle_seconds: int
+) -> tuple[Job | None, bool]:
+    """The first of these that can be worked on, and whether one was moved out of the way, which may be due as it is now."""
+    moved = False
+    for transfer_id, state, fence, former_owner, lease_until_at in candidates:
         won = rows_changed(
             update(Transfer)
             .where(Transfer.id == transfer_id, Transfer.state == state, Transfer.fence == fence)
@@ -240,16 +257,18 @@ def claim_next(connection_id: int, owner: str, lease_seconds: int, now: datetime
         job = snapshot(transfer)
         deaths = transfer.deaths + bool(former_owner)  # a claim that was not given back: its owner died at it
         db.session.rollback()
+        moved = True
         if deaths >= MOST_DEATHS:
             move(job, "attention", now, reason="died_often", deaths=deaths)
         elif state not in WRITING:
             if former_owner:
                 _count_death(job, deaths)
-            return job
+            return job, moved
         else:
-            due = max(now, (job.last_write_at or now) + timedelta(seconds=settle_seconds))
+            # A call begins and ends inside its lease, so nothing was written later than the lease lasted.
+            due = max(now, (lease_until_at or now) + timedelta(seconds=settle_seconds))
             move(job, "uncertain", now, reason="owner_died", deaths=deaths, due_at=due, searches=0)
-    return None
+    return None, moved
 
 
 def _count_death(job: Job, deaths: int) -> None:
@@ -257,20 +276,25 @@ def _count_death(job: Job, deaths: int) -> None:
     db.session.commit()
 
 
-def _candidates(connection_id: int, now: datetime) -> list[tuple[int, str, int, str]]:
+def _candidates(connection_id: int, now: datetime) -> list[Candidate]:
     statement = (
         _due(now)
-        .with_only_columns(Transfer.id, Transfer.state, Transfer.fence, Transfer.owner)
+        .with_only_columns(Transfer.id, Transfer.state, Transfer.fence, Transfer.owner, Transfer.lease_until_at)
         .where(Transfer.connection_id == connection_id)
         .order_by(Transfer.due_at, Transfer.id)
         .limit(10)
     )
-    found = [(row.id, row.state, row.fence, row.owner) for row in db.session.execute(statement)]
+    found = [(row.id, row.state, row.fence, row.owner, row.lease_until_at) for row in db.session.execute(statement)]
     db.session.rollback()
     return found
 
 
 def _due(now: datetime) -> Any:
+    return free(now).where(Transfer.due_at <= now)
+
+
+def free(now: datetime) -> Any:
+    """Transfers that a worker may take as soon as they are due: nobody has them, and nothing they wait for is in the way."""
     before = aliased(Transfer)
     return (
         select(Transfer)
@@ -278,7 +302,6 @@ def _due(now: datetime) -> Any:
         .outerjoin(before, before.id == Transfer.waits_for_id)
         .where(
             Transfer.state.in_(WORKABLE),
-            Transfer.due_at <= now,
             or_(Transfer.lease_until_at.is_(None), Transfer.lease_until_at <= now),
             Connection.state == "connected",
             or_(Connection.paused_until.is_(None), Connection.paused_until <= now),
@@ -297,6 +320,11 @@ def free_dependants(now: datetime) -> int:
     )
     waiting = [snapshot(row) for row in db.session.scalars(statement)]
     db.session.rollback()
+    freed = 0
     for job in waiting:
-        move(job, "rejected", now, reason="customer_not_created")
-    return len(waiting)
+        try:
+            move(job, "rejected", now, reason="customer_not_created")
+        except FenceLost:  # another worker did it, or somebody withdrew it
+            continue
+        freed += 1
+    return freed

@@ -5,18 +5,21 @@ The customer number is the key: it is looked for before the call, and again afte
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 import audit
+import checks
 from connectors.base import Connector
 from connectors.errors import AccessRefused, ConnectorError, NotProcessed, NotSent, OutcomeUnknown, Rejected, Unsupported
 from connectors.records import CustomerRecord, NewCustomer
-from models import Customer, User, db
+from models import Customer, ExternalLink, User, db
 from transfers import customers, flow
 from transfers.ledger import Job, move, reload
 from transfers.wire import WorkerContext
@@ -38,11 +41,8 @@ def run(context: WorkerContext, job: Job) -> None:
 
 
 def _queued(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
-    now = context.clock()
-    if not flow.requester_may(job):
-        return flow.stop(job, "attention", now, reason="requester_disabled")
     try:
-        there = _find(connector, job)
+        there = _linked(job) or _find(connector, job)
     except AccessRefused:
         raise
     except ConnectorError as error:
@@ -52,6 +52,17 @@ def _queued(context: WorkerContext, connector: Connector, job: Job) -> Job | Non
     return _create(context, connector, job)
 
 
+def _linked(job: Job) -> CustomerRecord | None:
+    """The record there that the customer was linked to while this waited, by an import or a person: then nothing is to be made."""
+    link = db.session.execute(
+        select(ExternalLink.external_id, ExternalLink.external_code, ExternalLink.external_name).where(
+            ExternalLink.connection_id == job.connection_id, ExternalLink.local_type == "customer", ExternalLink.local_id == job.customer_id
+        )
+    ).first()
+    db.session.rollback()
+    return CustomerRecord(*link) if link else None
+
+
 def _find(connector: Connector, job: Job) -> CustomerRecord | None:
     number = job.payload["number"]
     return connector.find_customer(number) if number else None
@@ -59,6 +70,8 @@ def _find(connector: Connector, job: Job) -> CustomerRecord | None:
 
 def _create(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
     now = context.clock()
+    if not flow.requester_may(job):
+        return flow.stop(job, "attention", now, reason="requester_disabled")
     new = NewCustomer(**{key: value for key, value in job.payload.items() if key != "customer"})
     move(
         job,
@@ -92,7 +105,7 @@ def _refused(context: WorkerContext, connector: Connector, job: Job, error: Reje
         raise
     except ConnectorError:
         there = None
-    if there is not None:
+    if there is not None and _same_name(there.name, job.payload["company_name"]):
         return _finish(context, job, there)
     return flow.stop(job, "rejected", context.clock(), reason=error.reason, params=flow.error_params(error))
 
@@ -105,10 +118,11 @@ def _uncertain(context: WorkerContext, connector: Connector, job: Job) -> Job | 
 
 def _checking(context: WorkerContext, connector: Connector, job: Job) -> Job | None:
     """Found by its number: done. Certainly absent, twice and apart: created again. Without a number there is no telling."""
-    if not job.payload["number"]:
+    linked = _linked(job)
+    if linked is None and not job.payload["number"]:
         return flow.stop(job, "attention", context.clock(), reason="cannot_search")
     try:
-        there = _find(connector, job)
+        there = linked or _find(connector, job)
     except AccessRefused:
         raise
     except ConnectorError as error:
@@ -126,8 +140,14 @@ def _checking(context: WorkerContext, connector: Connector, job: Job) -> Job | N
 
 
 def _finish(context: WorkerContext, job: Job, record: CustomerRecord) -> Job | None:
-    """The link, and our number when ours was empty; the transfer is done in the same transaction."""
+    """The link, and our number when ours was empty; the transfer is done in the same transaction.
+
+    A record that has our number and another name is somebody else's: it is not ours to invoice to, and we did not make it.
+    """
     now = context.clock()
+    if _linked(job) is None and not _same_name(record.name, job.payload["company_name"]):
+        state = "attention" if job.attempt else "rejected"
+        return flow.stop(job, state, now, reason="name_differs", params=_names(job, record))
     try:
         if job.state in ("creating", "checking", "queued"):
             move(job, "created", now, commit=False, remote_id=record.remote_id, remote_number=record.number, **flow.keep(context, job, now))
@@ -141,6 +161,14 @@ def _finish(context: WorkerContext, job: Job, record: CustomerRecord) -> Job | N
         job = reload(job)
         return flow.stop(job, "attention", now, reason="customer_linked_elsewhere", params={"remote_id": record.remote_id})
     return None
+
+
+def _same_name(there: str, here: str) -> bool:
+    return checks.similar_name_key(html.unescape(there)) == checks.similar_name_key(here)
+
+
+def _names(job: Job, record: CustomerRecord) -> dict[str, Any]:
+    return {"number": record.number, "there": record.name[:300], "name": job.payload["company_name"]}
 
 
 STEPS: dict[str, Callable[[WorkerContext, Connector, Job], Job | None]] = {

@@ -8,24 +8,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
 import audit
 from models import Transfer, User, db
 from transfers import ledger
+from transfers.invoices import MAILING
 
 
 class CannotDecide(Exception):
     """This decision does not fit the transfer as it is now; `reason` says why."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, **params: Any) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.params = params
 
 
 def look_again(transfer_id: int, user: User, now: datetime) -> None:
     """Look once more, as after a lost answer: the document if we know one, else a search by marker. Commits."""
     transfer = _in_attention(transfer_id)
-    if transfer.remote_id and transfer.stage != "send":
-        _decide(transfer, "created", user, now, "looked_again")
+    if transfer.remote_id and transfer.stage not in MAILING:
+        _decide(transfer, "created", user, now, "looked_again", searches=0)
     else:
         _decide(transfer, "uncertain", user, now, "looked_again", searches=0)
 
@@ -45,7 +49,11 @@ def this_is_the_one(transfer_id: int, remote_id: str, user: User, now: datetime)
         raise CannotDecide("no_remote_id")
     if transfer.kind != "invoice":
         raise CannotDecide("not_an_invoice")
-    _decide(transfer, "created", user, now, "named_by_person", remote_id=remote_id.strip(), stage="adopt")
+    try:
+        _decide(transfer, "created", user, now, "named_by_person", remote_id=remote_id.strip(), stage="adopt", searches=0)
+    except IntegrityError:
+        db.session.rollback()
+        raise CannotDecide("remote_id_taken", remote_id=remote_id.strip()) from None
 
 
 def nothing_there(transfer_id: int, typed: str, why: str, user: User, now: datetime) -> None:
@@ -75,6 +83,8 @@ def _decide(transfer: Transfer, to: str, user: User, now: datetime, decision: st
     params = values.pop("params", {})
     fence = transfer.fence + 1
     former = transfer.reason
+    if former == "requester_disabled":  # rights are asked of somebody: from here on of whoever decided
+        values["requested_by_id"] = user.id
     ledger.move(
         ledger.snapshot(transfer),
         to,

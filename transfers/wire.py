@@ -10,8 +10,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.base import Answer, Connector
-from connectors.errors import NotProcessed
-from models import CallBudget, RemoteCall, Transfer, db
+from connectors.errors import NotProcessed, NotSent
+from models import CallBudget, Connection, Lease, RemoteCall, Transfer, db, rows_changed
 from settings import Settings
 from transfers.connections import Access, Timing, open_connector, timing
 
@@ -42,11 +42,27 @@ class WorkerContext:
         self, to: Access, *, transfer_id: int | None = None, fence: int = 0, import_run_id: int | None = None
     ) -> tuple[Connector, DatabaseWire]:
         """A connector on its wire. Close every transaction before calling it: nothing may be open during a call."""
-        wire = DatabaseWire(to, self.clock, self.pause, transfer_id, fence, import_run_id)
+        hold = None if transfer_id is None else Hold(transfer_id, fence, self.owner, self.timing(to.vendor))
+        wire = DatabaseWire(to, self.clock, self.pause, hold, import_run_id)
         return open_connector(self.settings, to, wire, self.pause), wire
 
     def timing(self, vendor: str) -> Timing:
         return timing(self.settings, vendor)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a worker has while it works on a transfer: the transfer by its fence, and the only place that writes to the connection."""
+
+    transfer_id: int
+    fence: int
+    owner: str
+    timing: Timing
+
+
+def write_place(connection_id: int) -> str:
+    """The name of the lease that lets one worker at a time write to a connection."""
+    return f"write:{connection_id}"
 
 
 class DatabaseWire:
@@ -57,15 +73,13 @@ class DatabaseWire:
         to: Access,
         clock: Callable[[], datetime],
         pause: Callable[[float], None],
-        transfer_id: int | None = None,
-        fence: int = 0,
+        hold: Hold | None = None,
         import_run_id: int | None = None,
     ) -> None:
         self._to = to
         self._clock = clock
         self._pause = pause
-        self._transfer_id = transfer_id
-        self._fence = fence
+        self._hold = hold
         self._import_run_id = import_run_id
         self._slot: int | None = None
         self.calls = 0
@@ -82,13 +96,14 @@ class DatabaseWire:
             self._pause(wait)
         else:
             raise NotProcessed("budget", retry_after=SHORT_WAIT_SECONDS)
+        self._prolong(now)
         call = RemoteCall(
             connection_id=self._to.connection_id,
-            transfer_id=self._transfer_id,
+            transfer_id=self._hold.transfer_id if self._hold else None,
             import_run_id=self._import_run_id,
             budget_key=self._to.budget_key,
             operation="",
-            fence=self._fence,
+            fence=self._hold.fence if self._hold else 0,
             opened_at=now,
         )
         db.session.add(call)
@@ -123,18 +138,36 @@ class DatabaseWire:
         db.session.commit()
         return call_id
 
-    def before_write(self) -> None:
-        if self._transfer_id is None:
+    def _prolong(self, now: datetime) -> None:
+        """Every call, also the tenth of a search, begins with leases that outlast it. In the caller's transaction."""
+        if self._hold is None:
             return
-        now = self._clock()
+        until = now + timedelta(seconds=self._hold.timing.lease)
+        ours = (Transfer.id == self._hold.transfer_id) & (Transfer.fence == self._hold.fence) & (Transfer.owner == self._hold.owner)
+        place = (Lease.name == write_place(self._to.connection_id)) & ((Lease.owner == self._hold.owner) | (Lease.until_at <= now))
+        if (
+            rows_changed(update(Transfer).where(ours).values(lease_until_at=until)) != 1
+            or rows_changed(update(Lease).where(place).values(owner=self._hold.owner, until_at=until)) != 1
+        ):
+            db.session.rollback()
+            raise FenceLost(f"transfer {self._hold.transfer_id} or its connection was taken over")
+
+    def before_write(self) -> None:
+        if self._hold is None:
+            return
+        key, fence, now = self._hold.transfer_id, self._hold.fence, self._clock()
         row = db.session.execute(
-            select(Transfer.fence, Transfer.state, Transfer.lease_until_at).where(Transfer.id == self._transfer_id)
+            select(Transfer.fence, Transfer.state, Transfer.lease_until_at, Connection.state.label("connection"))
+            .join(Connection, Connection.id == Transfer.connection_id)
+            .where(Transfer.id == key)
         ).first()
         db.session.rollback()
-        if row is None or row.fence != self._fence or row.state not in ("creating", "finalising"):
-            raise FenceLost(f"transfer {self._transfer_id} was taken over")
-        if row.lease_until_at is None or row.lease_until_at <= now:
-            raise FenceLost(f"the lease on transfer {self._transfer_id} ran out before the call")
+        if row is None or row.fence != fence or row.state not in ("creating", "finalising"):
+            raise FenceLost(f"transfer {key} was taken over")
+        if row.lease_until_at is None or row.lease_until_at <= now + timedelta(seconds=self._hold.timing.call):
+            raise FenceLost(f"the lease on transfer {key} would end before the call")
+        if row.connection != "connected":  # somebody disconnected it while this call was being opened
+            raise NotSent("not_configured")
 
     def closed(self, call: int, answer: Answer) -> None:
         db.session.execute(

@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from flask import Flask
 from sqlalchemy import func, select
 
-from models import Connection, ImportRun, Transfer, db
+from models import Connection, CustomerMatch, ImportRun, Transfer, db
 from settings import Settings
-from transfers import customers, imports, invoices, leases, ledger, new_customers
-from transfers.wire import FenceLost, WorkerContext
+from transfers import customers, import_runs, imports, invoices, leases, ledger, new_customers
+from transfers.wire import FenceLost, WorkerContext, write_place
 
 LOOK_EVERY_SECONDS = 2
+TURN = 10
 FLOWS: dict[str, Callable[[WorkerContext, ledger.Job], None]] = {"invoice": invoices.run, "customer": new_customers.run}
 
 log = logging.getLogger(__name__)
@@ -55,31 +56,42 @@ def work_once(context: WorkerContext) -> int:
     done = 0
     while True:
         done += work(context)
-        wait = seconds_until_budget(context.clock())
+        wait = seconds_until_budget(context)
         if wait is None:
             return done
         context.pause(wait)
 
 
-def seconds_until_budget(now: datetime) -> float | None:
-    """How long until the first piece of work that waits for nothing but the pace; None when there is none."""
-    paced = Transfer.state.in_(ledger.WORKABLE) & (Transfer.reason == "budget")
-    first = [
-        db.session.scalar(select(func.min(Transfer.due_at)).where(paced)),
-        db.session.scalar(select(func.min(ImportRun.not_before_at)).where(ImportRun.reason == "budget", ImportRun.ended_at.is_(None))),
-    ]
+def seconds_until_budget(context: WorkerContext) -> float | None:
+    """How long until the first piece of work that waits for nothing but the pace; None when there is none.
+
+    Work that this worker could not take when its time comes does not count: it would be waited for without end.
+    """
+    now = context.clock()
+    transfers = ledger.free(now).where(Transfer.reason == "budget").with_only_columns(func.min(Transfer.due_at))
+    run = select(func.min(ImportRun.not_before_at)).where(
+        ImportRun.reason == "budget", ImportRun.state.in_(import_runs.UNFINISHED), ImportRun.lease_until_at.is_(None)
+    )
+    look_up = select(func.min(CustomerMatch.lease_until_at)).where(
+        CustomerMatch.reason == "budget", CustomerMatch.state == "looking", CustomerMatch.owner == ""
+    )
+    statements = [transfers, run, look_up] if context.settings.exports_enabled else [run, look_up]
+    first = [db.session.scalar(statement) for statement in statements]
     db.session.rollback()
     moments = [moment for moment in first if moment is not None]
     return max(0.1, (min(moments) - now).total_seconds()) if moments else None
 
 
 def _drain(context: WorkerContext, connection_id: int, stopping: Callable[[], bool]) -> int:
-    """The due transfers of one connection, one after the other, while nobody else writes to it."""
+    """The next due transfers of one connection, one after the other, while nobody else writes to it.
+
+    No more than a turn of them, so that a package that is slow or down keeps neither the others nor imports waiting for long.
+    """
     vendor = db.session.scalars(select(Connection.vendor).where(Connection.id == connection_id)).one()
     db.session.rollback()
     timing = context.timing(vendor)
-    name, done = f"write:{connection_id}", 0
-    while not stopping():
+    name, done = write_place(connection_id), 0
+    while done < TURN and not stopping():
         if not leases.take(name, context.owner, timing.lease, context.clock()):
             return done
         job = ledger.claim_next(connection_id, context.owner, timing.lease, context.clock(), timing.settle)
@@ -88,7 +100,12 @@ def _drain(context: WorkerContext, connection_id: int, stopping: Callable[[], bo
         try:
             FLOWS[job.kind](context, job)
         except FenceLost as error:
+            db.session.rollback()
             log.warning("%s", error)
+        except Exception:
+            # One bad piece of work must not keep the rest waiting: its lease runs out, and after three deaths a person sees it.
+            db.session.rollback()
+            log.exception("transfer %s stumbled; the others go on", job.id)
         done += 1
     leases.drop(name, context.owner, context.clock())
     return done
@@ -124,7 +141,7 @@ class WorkerThread(threading.Thread):
                 try:
                     work(self._context, self._stopping.is_set)
                 except Exception:
-                    # One bad piece of work must not end the thread: its lease runs out, and after three deaths a person sees it.
+                    # One bad piece of work must not end the thread.
                     log.exception("the worker stumbled; it goes on")
                     self._stopping.wait(LOOK_EVERY_SECONDS)
                 finally:

@@ -121,6 +121,6 @@ def _decide(decision: Callable[[], None]) -> None:
         decision()
     except CannotDecide as error:
         db.session.rollback()
-        raise Refused(formats.reason(error.reason)) from error
+        raise Refused(formats.reason(error.reason, error.params)) from error
     except FenceLost as error:
         raise Refused(formats.reason("transfer_changed")) from error
