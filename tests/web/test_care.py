@@ -90,7 +90,9 @@ def test_a_new_version_keeps_a_copy_of_the_database_before_it(house: Flask, monk
     monkeypatch.setattr(doctor, "script", lambda: SimpleNamespace(get_current_head=lambda: "9999"))
     monkeypatch.setattr(doctor, "known_revisions", lambda: {"0001", "9999"})
     copies: list[list[Path]] = []
-    monkeypatch.setattr(flask_migrate, "upgrade", lambda: copies.append(list((data_dir(house) / backups.FOLDER).glob("before-upgrade-*.db"))))
+    monkeypatch.setattr(
+        flask_migrate, "upgrade", lambda: copies.append(list((data_dir(house) / backups.FOLDER).glob("before-upgrade-*.db")))
+    )
     answer = flask(house, "prepare")
     assert answer.exit_code == 0, answer.output
     assert [len(found) for found in copies] == [1]
