@@ -34,6 +34,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = BOTH if folder in ("transfers", "invoicing") or (folder == "web" and REQUIRE_ALL) else ("sqlite",)
     if metafunc.definition.get_closest_marker("postgresql"):
         names = BOTH
+    if metafunc.definition.get_closest_marker("sqlite"):
+        names = ("sqlite",)
     metafunc.parametrize("database", names, indirect=True, scope="session")
 
 

@@ -436,7 +436,7 @@ def test_the_database_knows_afterwards_how_much_there_is(app: Flask, tmp_path: P
     assert told.split()[0] == "400"
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.sqlite
 def test_a_hundred_thousand_hours_show_the_figures_of_the_workloads(app: Flask, tmp_path: Path) -> None:
     assert call(app, made_up(tmp_path / "company", dataset.Size(entries=100_000))).exit_code == 0
     hours = func.sum(TimeEntry.duration_minutes)
