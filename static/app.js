@@ -271,6 +271,12 @@
   }, true);
   addEventListener("beforeunload", event => { if (unsaved().length) event.preventDefault(); });
 
+  // --- What the reader opened or closed stays so when the part around it is drawn again
+  let opened = new Map();
+  const keyed = () => $$("details[data-key]");
+  document.addEventListener("htmx:beforeSwap", () => { opened = new Map(keyed().map(part => [part.dataset.key, part.open])); });
+  document.addEventListener("htmx:afterSwap", () => keyed().forEach(part => { part.open = opened.get(part.dataset.key) ?? part.open; }));
+
   // --- A link whose page opens over this one
   document.addEventListener("click", event => {
     const link = event.target.closest?.("a[data-in-sheet]");
