@@ -222,6 +222,18 @@ def test_the_sum_counts_only_the_ticked_invoices(world: World, browser: Browser)
     assert db.session.query(Transfer).count() == 1
 
 
+def test_a_customer_who_is_looked_up_meanwhile_takes_part_without_another_tick(world: World, browser: Browser) -> None:
+    known = builders.entry(builders.project(world.linked_customer(), hourly_rate_e4=1_000_000), world.user)
+    new = builders.entry(builders.project(builders.customer("N-9", "Nieuwe klant"), hourly_rate_e4=2_000_000), world.user)
+    _tick(browser, "/reports/hours", ("time", known.id), ("time", new.id))
+    assert "Being looked up" in _shown(browser)
+    world.work()
+    ticked = [box["value"] for box in browser.page.all("input", name="make") if "checked" in box.attributes]
+    browser.submit("Preview", make=ticked)
+    assert "Will be created" in _shown(browser)
+    assert "2 invoices € 363,00" in browser.page.first("span", id="invoice-sum").text.replace("\u00a0", " ")
+
+
 def test_unbilled_hands_over_the_customers_that_were_ticked_and_only_the_project_that_was_filtered(world: World, browser: Browser) -> None:
     customer = world.linked_customer()
     website, support = builders.project(customer, name="Website"), builders.project(customer, name="Support")
