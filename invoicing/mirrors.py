@@ -44,7 +44,7 @@ def insert_mirror(transfer: Transfer, vendor: str, facts: RemoteFacts, now: date
         origin="mirror",
         kind="invoice",
         series=VENDOR_NAMES[vendor],
-        number=facts.number,
+        number=facts.number or None,
         customer_id=customer.id,
         customer_name=customer.name,
         customer_number=customer.number,

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 import audit
 import checks
 from connectors.base import Connector
-from connectors.errors import ConnectorError, NotProcessed, Rejected
+from connectors.errors import ConnectorError, NotProcessed, NotSent, Rejected
 from connectors.records import CustomerRecord, NewCustomer
 from models import Connection, Customer, CustomerMatch, ExternalLink, User, db, rows_changed
 from transfers.connections import Access, access, note_failure
@@ -120,8 +120,12 @@ def look_up_one(context: WorkerContext) -> bool:
 
 
 def _access(context: WorkerContext, connection_id: int) -> Access:
+    """Raises NotSent, also for a package that refused us or was disconnected: every further call would make that worse."""
     try:
-        return access(context.settings, db.session.get_one(Connection, connection_id))
+        connection = db.session.get_one(Connection, connection_id)
+        if connection.state != "connected":
+            raise NotSent(connection.problem or "not_configured")
+        return access(context.settings, connection)
     finally:
         db.session.rollback()
 

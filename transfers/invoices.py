@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 import audit
@@ -32,18 +32,16 @@ from connectors.errors import (
 from connectors.records import DraftLine, InvoiceDraft, RemoteInvoice, Search
 from invoicing import mirrors
 from models import Connection, ExternalLink, Transfer, User, db
-from transfers import connections, flow, ledger
+from transfers import connections, flow
+from transfers.follow import SENT_STATES, cents, facts_of, next_look
 from transfers.ledger import Job, move, reload
 from transfers.wire import WorkerContext
 
 MOST_RESENDS = 2
 """Automatic new attempts at creating, each after two complete searches that found nothing."""
 
-SENT_STATES = ("sent", "partly_paid", "paid", "credited")
 MAILING = ("send", "sent")
 """Stages in which the document is known and only its mail is in question: `send` may have gone out, `sent` certainly did."""
-
-RECHECK_AFTER = timedelta(hours=20)
 
 
 def run(context: WorkerContext, job: Job) -> None:
@@ -150,9 +148,9 @@ def _adopt(context: WorkerContext, job: Job, remote: RemoteInvoice) -> Job:
             remote_id=remote.remote_id,
             remote_number=remote.number,
             remote_state=remote.state,
-            remote_net_cents=_cents(remote.net),
-            remote_vat_cents=_cents(remote.vat),
-            remote_gross_cents=_cents(remote.gross),
+            remote_net_cents=cents(remote.net),
+            remote_vat_cents=cents(remote.vat),
+            remote_gross_cents=cents(remote.gross),
             backoffs=0,
             searches=0,
             resends=0,
@@ -254,7 +252,7 @@ def finish(context: WorkerContext, job: Job, remote: RemoteInvoice) -> Job | Non
     now = context.clock()
     is_sent = remote.state in SENT_STATES
     try:
-        move(job, "done", now, commit=False, check_at=_next_look(remote, now), **_remote_values(remote))
+        move(job, "done", now, commit=False, check_at=next_look(remote, now), **_remote_values(remote))
         transfer = db.session.get_one(Transfer, job.id, populate_existing=True)
         if is_sent and not mirrors.has_mirror(job.id):
             vendor = db.session.get_one(Connection, job.connection_id).vendor
@@ -383,94 +381,7 @@ STEPS: dict[str, Callable[[WorkerContext, Connector, Job], Job | None]] = {
 }
 
 
-# --- Looking again at documents that exist --------------------------------------------------------------------------------------
-
-
-def look_again_one(context: WorkerContext) -> bool:
-    """Takes one finished invoice whose turn it is and reads how it stands there: a draft that was sent gets its mirror."""
-    now = context.clock()
-    statement = (
-        select(Transfer.id, Transfer.connection_id, Transfer.remote_id)
-        .join(Connection, Connection.id == Transfer.connection_id)
-        .where(Transfer.kind == "invoice", Transfer.state == "done", Transfer.check_at <= now, Connection.state == "connected")
-        .order_by(Transfer.check_at)
-        .limit(1)
-    )
-    row = db.session.execute(statement).first()
-    if row is None:
-        db.session.rollback()
-        return False
-    later = now + RECHECK_AFTER
-    taken = db.session.execute(
-        update(Transfer).where(Transfer.id == row.id, Transfer.check_at <= now).values(check_at=later).returning(Transfer.id)
-    )
-    won = taken.first() is not None
-    to = connections.access(context.settings, db.session.get_one(Connection, row.connection_id)) if won else None
-    db.session.commit()
-    if to is None or row.remote_id is None:
-        return True
-    connector, _wire = context.open(to)
-    try:
-        remote = connector.show(row.remote_id)
-    except NotFound:
-        _note_removed(row.id, context.clock())
-    except NotProcessed as error:
-        db.session.execute(update(Transfer).where(Transfer.id == row.id).values(check_at=now + timedelta(seconds=error.retry_after or 60)))
-        db.session.commit()
-        return False
-    except ConnectorError as error:
-        connections.note_failure(row.connection_id, error, context.clock())
-    else:
-        note_remote(row.id, connector.vendor, remote, context.clock())
-    return True
-
-
-def note_remote(transfer_id: int, vendor: str, remote: RemoteInvoice, now: datetime) -> None:
-    """Keeps how a finished invoice stands there now. Commits."""
-    transfer = db.session.get_one(Transfer, transfer_id)
-    before = transfer.remote_state
-    transfer.remote_state, transfer.remote_number, transfer.updated_at = remote.state, remote.number, now
-    transfer.check_at = _next_look(remote, now)
-    if remote.state in SENT_STATES:
-        if mirrors.has_mirror(transfer_id):
-            mirrors.refresh_mirror(transfer_id, facts_of(remote), now)
-        else:
-            mirrors.insert_mirror(transfer, vendor, facts_of(remote), now)
-    if before != remote.state:
-        ledger.add_event(transfer_id, "done", now, "seen_there", {"state": remote.state, "number": remote.number})
-    db.session.commit()
-
-
-def _next_look(remote: RemoteInvoice, now: datetime) -> datetime | None:
-    """Drafts may be sent there and sent ones paid; after that nothing is expected any more."""
-    return None if remote.state in ("paid", "credited", "credit") else now + RECHECK_AFTER
-
-
-def _note_removed(transfer_id: int, now: datetime) -> None:
-    transfer = db.session.get_one(Transfer, transfer_id)
-    if transfer.remote_state != "removed":
-        transfer.remote_state, transfer.updated_at = "removed", now
-        ledger.add_event(transfer_id, "done", now, "removed_there")
-    transfer.check_at = None
-    db.session.commit()
-
-
 # --- Small pieces ---------------------------------------------------------------------------------------------------------------
-
-
-def facts_of(remote: RemoteInvoice) -> mirrors.RemoteFacts:
-    return mirrors.RemoteFacts(
-        remote_id=remote.remote_id,
-        number=remote.number,
-        state=remote.state,
-        date=remote.date,
-        due_on=remote.due_on,
-        net_cents=_cents(remote.net),
-        vat_cents=_cents(remote.vat),
-        gross_cents=_cents(remote.gross),
-        open_cents=None if remote.open_amount is None else _cents(remote.open_amount),
-        reference=remote.reference,
-    )
 
 
 def _customer_there(job: Job) -> tuple[str, str] | None:
@@ -484,31 +395,27 @@ def _customer_there(job: Job) -> tuple[str, str] | None:
     return (link.external_id, link.external_code) if link else None
 
 
-def _cents(amount: Decimal) -> int:
-    return int((amount * 100).to_integral_value(rounding="ROUND_HALF_UP"))
-
-
 def _remote_values(remote: RemoteInvoice) -> dict[str, Any]:
     return {
         "remote_number": remote.number,
         "remote_state": remote.state,
-        "remote_net_cents": _cents(remote.net),
-        "remote_vat_cents": _cents(remote.vat),
-        "remote_gross_cents": _cents(remote.gross),
+        "remote_net_cents": cents(remote.net),
+        "remote_vat_cents": cents(remote.vat),
+        "remote_gross_cents": cents(remote.gross),
     }
 
 
 def _totals(job: Job, remote: RemoteInvoice) -> dict[str, Any]:
     return {
         "ours": job.payload["gross_cents"],
-        "theirs": _cents(remote.gross),
-        "net": _cents(remote.net) - job.payload["net_cents"],
-        "vat": _cents(remote.vat) - job.payload["vat_cents"],
+        "theirs": cents(remote.gross),
+        "net": cents(remote.net) - job.payload["net_cents"],
+        "vat": cents(remote.vat) - job.payload["vat_cents"],
     }
 
 
 def _counted_there(remote: RemoteInvoice) -> tuple[int, int, int]:
-    return _cents(remote.net), _cents(remote.vat), _cents(remote.gross)
+    return cents(remote.net), cents(remote.vat), cents(remote.gross)
 
 
 def _totals_differ(job: Job, remote: RemoteInvoice) -> bool:

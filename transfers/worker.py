@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from models import Connection, CustomerMatch, ImportRun, Transfer, db
 from settings import Settings
-from transfers import customers, import_runs, imports, invoices, leases, ledger, new_customers
+from transfers import customers, follow, import_runs, imports, invoices, leases, ledger, new_customers
 from transfers.wire import FenceLost, WorkerContext, write_place
 
 LOOK_EVERY_SECONDS = 2
@@ -42,7 +42,7 @@ def work(context: WorkerContext, stopping: Callable[[], bool] = lambda: False) -
             ledger.free_dependants(context.clock())
             for connection_id in ledger.connections_with_work(context.clock()):
                 done += _drain(context, connection_id, stopping)
-        for take_one in (imports.work_one, customers.look_up_one, invoices.look_again_one):
+        for take_one in (imports.work_one, customers.look_up_one, follow.look_again_one):
             if stopping():
                 break
             done += bool(take_one(context))
