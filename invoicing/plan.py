@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from billing.lines import Grouping, Line, build_lines
 from billing.rounding import from_cents, half_up, to_e4, wire_quantity
 from billing.sources import InvoiceGroup, group_for_invoices
 from billing.totals import TaxedAmount, Totals, totals
-from billing.vat import regime_problems
+from billing.vat import ItemVat, regime_problems
 from invoicing import selection, sources
 from invoicing.links import Taken, chunked
 from invoicing.selection import Ref
@@ -275,7 +276,7 @@ def _match(world: _World, customer: Customer, problems: list[Problem]) -> tuple[
     if link is not None:
         if link.missing_since_at is not None:
             problems.append(Problem("customer_missing_there", package))
-        same = checks.similar_name_key(link.external_name) == checks.similar_name_key(customer.name)
+        same = checks.similar_name_key(html.unescape(link.external_name)) == checks.similar_name_key(customer.name)
         if link.external_name and not same and not link.name_accepted:
             problems.append(Problem("name_differs", {**package, "there": link.external_name}))
             return "name_differs", link, []
@@ -297,7 +298,7 @@ def _wire_vat(world: _World, row: Row, customer: Customer, problems: list[Proble
     """The code and percentage that go on the line, and where they came from. WeFact wants a code, HostFact a percentage."""
     choice, source = row.vat, row.vat.source
     if choice.item_vat is not None:
-        return _code_of(world, choice.item_vat.code, choice.item_vat.percentage_bp, problems), choice.item_vat.percentage_bp or 0, source
+        return *_vat_of_item(world, choice.item_vat, problems), source
     if choice.regime is None:
         problems.append(Problem("vat_missing"))
         return "", None, source
@@ -319,6 +320,16 @@ def _wire_vat(world: _World, row: Row, customer: Customer, problems: list[Proble
     return "", None, source
 
 
+def _vat_of_item(world: _World, vat: ItemVat, problems: list[Problem]) -> tuple[str, int | None]:
+    """An item's code and what the package counts with for it now: the list of codes knows better than the item, which may name only its code."""
+    known = next((code for code in world.tax_codes if vat.code and code.code == vat.code), None)
+    percentage_bp = known.percentage_bp if known else vat.percentage_bp
+    if percentage_bp is None or (vat.code and world.tax_codes and known is None):
+        problems.append(Problem("vat_unmapped", {"regime": vat.code}))
+        return vat.code, percentage_bp
+    return _code_of(world, vat.code, percentage_bp, problems), percentage_bp
+
+
 def _code_of(world: _World, code: str, percentage_bp: int | None, problems: list[Problem], regime: str = "") -> str:
     """The code itself, or the only one with this percentage; where several share it a person must choose."""
     if code or world.connection.vendor != "wefact":
@@ -336,17 +347,13 @@ def _line(line: Line, items: Mapping[str, AccountingItem], vat: Mapping[str, tup
     net = from_cents(line.net_cents)
     quantity = wire_quantity(line.quantity, line.unit_price, net)
     unit_price, unit, description = line.unit_price, _unit(line.unit), line.description
+    words = ""
     if quantity is None:  # nothing multiplies to our amount: one piece at the amount, what it stands for in words
-        shown = (
-            f"{line.minutes // 60}:{line.minutes % 60:02d}"
-            if line.minutes is not None
-            else f"{half_up(line.quantity, 2):f}".replace(".", ",")
-        )
-        description = f"{description} ({shown} {unit})"
+        words = f" ({_in_words(line)} {unit})".replace(" )", ")")
         quantity, unit_price, unit = Decimal("1.00"), net, ""
     return PlannedLine(
         kind=line.kind,
-        description=_shortened(description),
+        description=_shortened(description, words),
         quantity=quantity,
         unit=unit,
         unit_price=unit_price,
@@ -358,7 +365,8 @@ def _line(line: Line, items: Mapping[str, AccountingItem], vat: Mapping[str, tup
         vat_code=code,
         vat_bp=percentage_bp,
         vat_source=source,
-        vat_key=f"{code}:{percentage_bp}",
+        # They add up per percentage, whatever code or regime it came from (contract wefact 3.2, UsedTaxrates).
+        vat_key=str(percentage_bp),
         on=line.last_date,
         split_by=line.split_by,
     )
@@ -368,10 +376,19 @@ def _unit(code: str) -> str:
     return {"hour": "uur", "piece": "", "km": "km"}.get(code, code)
 
 
-def _shortened(text: str) -> str:
-    """The text with what the other side can hold; the preview shows it as it will be."""
+def _in_words(line: Line) -> str:
+    """The quantity of a line as a person reads it: hours as 1:30, anything else with a comma."""
+    if line.minutes is None:
+        return f"{half_up(line.quantity, 2):f}".replace(".", ",")
+    hours, minutes = divmod(abs(line.minutes), 60)
+    return f"{'-' if line.minutes < 0 else ''}{hours}:{minutes:02d}"
+
+
+def _shortened(text: str, words: str = "") -> str:
+    """The text with what the other side can hold, and the words behind it whole; the preview shows it as it will be."""
     clean = checks.plain_text(text, len(text) + 1)
-    return clean if len(clean) <= LONGEST_DESCRIPTION else clean[: LONGEST_DESCRIPTION - 1] + "…"
+    room = LONGEST_DESCRIPTION - len(words)
+    return (clean if len(clean) <= room else clean[: room - 1] + "…") + words
 
 
 def _check_items(items: Iterable[AccountingItem], problems: list[Problem]) -> None:

@@ -32,6 +32,8 @@ from models import (
     db,
 )
 
+OUTSIDE = Regime("OUT", None, "outside", "O")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -54,6 +56,11 @@ class _Links:
     default: AccountingItem | None
     regimes: dict[int, Regime]
     own: Regime | None
+
+    @property
+    def outside(self) -> Regime:
+        """The regime for what is passed on outside VAT: the company's own, under whatever code it was made, so that it can be mapped."""
+        return next((regime for regime in self.regimes.values() if regime.kind == "outside"), OUTSIDE)
 
 
 def load(connection: Connection, refs: Iterable[Ref]) -> list[Row]:
@@ -85,7 +92,7 @@ def _links(connection: Connection) -> _Links:
     ).all()
     ids = [one for one in (connection.default_item_id, connection.trip_item_id) if one]
     others = {item.id: item for item in db.session.scalars(select(AccountingItem).where(AccountingItem.id.in_(ids)))} if ids else {}
-    regimes = {row.id: regime_of(row) for row in db.session.scalars(select(VatRegime))}
+    regimes = {row.id: regime_of(row) for row in db.session.scalars(select(VatRegime).order_by(VatRegime.position, VatRegime.id))}
     organisation = db.session.get_one(Organisation, 1)
     default = others.get(connection.default_item_id or 0)
     return _Links(
@@ -100,7 +107,7 @@ def _links(connection: Connection) -> _Links:
 
 def _vat(links: _Links, item: AccountingItem | None, project: Project | None, customer: Customer, pass_through: bool = False) -> VatChoice:
     return external_line_vat(
-        category=Regime("OUT", None, "outside", "O") if pass_through else None,
+        category=links.outside if pass_through else None,
         project=links.regimes.get(project.vat_regime_id or 0) if project else None,
         customer=links.regimes.get(customer.vat_regime_id or 0),
         item=_item_vat(item),
