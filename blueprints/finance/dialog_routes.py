@@ -175,10 +175,10 @@ def _excluded(values: MultiDict[str, str] | None) -> set[str]:
 
 
 def _counts(refs: list[tuple[str, int]]) -> str:
-    """ "12 hours, 3 expenses, 1 trip" in words."""
+    """ "12 hour entries, 3 expenses, 1 trip" in words."""
     kinds = [kind for kind, _id in refs]
     words = [
-        (kinds.count("time"), lambda n: ngettext("%(num)s entry of hours", "%(num)s entries of hours", n)),
+        (kinds.count("time"), lambda n: ngettext("%(num)s hour entry", "%(num)s hour entries", n)),
         (kinds.count("expense"), lambda n: ngettext("%(num)s expense", "%(num)s expenses", n)),
         (kinds.count("trip"), lambda n: ngettext("%(num)s trip", "%(num)s trips", n)),
     ]

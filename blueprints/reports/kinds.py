@@ -80,14 +80,14 @@ BY_SOURCE = {kind.source_type: kind for kind in KINDS.values()}
 
 
 def counted(source_type: str, number: int) -> str:
-    """So many rows, with their word: 12 hours, 1 trip."""
+    """So many rows, with their word: 12 hour entries, 1 trip."""
     if source_type == "time":
-        return ngettext("%(num)s hour", "%(num)s hours", number)
+        return ngettext("%(num)s hour entry", "%(num)s hour entries", number)
     if source_type == "expense":
         return ngettext("%(num)s expense", "%(num)s expenses", number)
     return ngettext("%(num)s trip", "%(num)s trips", number)
 
 
 def listed(counts: dict[str, int]) -> str:
-    """What there is of each kind: 12 hours, 3 expenses, 1 trip."""
+    """What there is of each kind: 12 hour entries, 3 expenses, 1 trip."""
     return ", ".join(counted(source_type, counts[source_type]) for source_type in BY_SOURCE if counts.get(source_type))

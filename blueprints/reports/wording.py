@@ -37,7 +37,7 @@ CLOSED = {
 
 
 def outcome(change: str, outcomes: Mapping[str, edits.Outcome]) -> str:
-    """What a change of many rows did, per kind, and why the others were left: Approved: 11 hours. Left: 1 hour. Already invoiced."""
+    """What a change of many rows did, per kind, and why the others were left: Approved: 11 hour entries. Left: 1 hour entry. Already invoiced."""
     done = listed({name: len(result.changed) for name, result in outcomes.items()})
     sentences = [str(DONE[change]) % {"what": done}] if done else [_("Nothing was changed.")]
     for name, result in outcomes.items():
@@ -57,7 +57,7 @@ def short_days(rows: Iterable[Any]) -> dict[date, str]:
 
 
 def selected(counts: Mapping[str, int]) -> str:
-    """What the bar says: 12 hours, 3 expenses, 1 trip selected."""
+    """What the bar says: 12 hour entries, 3 expenses, 1 trip selected."""
     return _("%(what)s selected", what=listed(dict(counts)))
 
 

@@ -59,7 +59,7 @@ def test_a_saved_duration_gives_the_row_the_totals_and_the_selection_back(browse
     assert "data-focus" in browser.page.first("a", data_edit="duration").attributes
     assert "checked" in browser.page.first("input", name="time").attributes
     assert browser.page.first("tfoot", id="totals").text == "Total of 1 row 2:30 € 237,50"
-    assert browser.page.first("div", id="selection").text == "1 hour selected 2:30 h € 237,50"
+    assert browser.page.first("div", id="selection").text == "1 hour entry selected 2:30 h € 237,50"
     assert (_now(row).duration_minutes, row.version) == (150, 2)
     assert _now(other).duration_minutes == 30
     posts = [number for number, statement in enumerate(sent) if statement.startswith("UPDATE time_entry")]

@@ -47,7 +47,7 @@ def test_a_tick_is_kept_and_the_bar_says_what_it_is_worth(browser: Browser) -> N
     browser.open("/reports/hours")
     assert browser.page.first("div", id="selection").text == ""
     _tick(browser, "time", ids, ids[:2])
-    assert browser.page.text == "2 hours selected 3:00 h € 285,00"
+    assert browser.page.text == "2 hour entries selected 3:00 h € 285,00"
     browser.open("/reports/hours")
     assert {box["value"] for box in browser.page.all("input", name="time") if "checked" in box.attributes} == {str(n) for n in ids[:2]}
     assert "data-some" in browser.page.first("input", aria_label="Select all on this page").attributes
@@ -66,7 +66,7 @@ def test_the_selection_survives_other_pages_and_other_tabs(browser: Browser) -> 
     _tick(browser, "expense", [expense], [expense])
     browser.open("/reports/trips")
     _tick(browser, "trip", [trip], [trip])
-    assert browser.page.text.startswith("1 hour, 1 expense, 1 trip selected 1:00 h")
+    assert browser.page.text.startswith("1 hour entry, 1 expense, 1 trip selected 1:00 h")
     browser.open("/reports/hours?page=2")
     _tick(browser, "time", hours[1:], hours[1:])
     assert _kept() == {"time": hours, "expense": [expense], "trip": [trip]}
@@ -95,7 +95,7 @@ def test_without_script_the_ticks_travel_with_the_button(browser: Browser) -> No
     assert _kept() == {"time": [rows[0].id]}
     browser.submit("Approve", time=[str(rows[0].id), str(rows[2].id)])
     assert browser.path == "/reports/hours?sort=user"
-    assert _flash(browser).startswith("Approved: 2 hours.")
+    assert _flash(browser).startswith("Approved: 2 hour entries.")
     assert _standing(TimeEntry) == {rows[0].id: "approved", rows[1].id: "open", rows[2].id: "approved"}
 
 
@@ -108,7 +108,7 @@ def test_all_matching_selects_what_the_filter_shows(browser: Browser) -> None:
     browser.submit("Select all 60 matching")
     assert browser.path == f"/reports/hours?project={work.id}"
     assert set(_kept()["time"]) == wanted
-    assert "60 hours selected" in browser.page.first("div", id="selection").text
+    assert "60 hour entries selected" in browser.page.first("div", id="selection").text
 
 
 def test_all_matching_is_refused_when_the_number_changed(browser: Browser) -> None:
@@ -138,7 +138,7 @@ def test_somebody_elses_rows_do_not_count(app: Flask) -> None:
     mine, theirs = builders.entry(by=person).id, builders.entry().id
     visitor.open("/reports/hours")
     _tick(visitor, "time", [mine, theirs], [mine, theirs, 4711])
-    assert visitor.page.text == "1 hour selected 1:00 h"
+    assert visitor.page.text == "1 hour entry selected 1:00 h"
     visitor.open("/reports/hours")
     visitor.submit("Export selection")
     assert visitor.html.count("\r\n") == 2
@@ -203,9 +203,9 @@ def test_approving_says_what_it_left_and_why(browser: Browser) -> None:
     browser.open("/reports/hours")
     browser.post("/reports/change/approve", {"time": [str(n) for n in ids], "expense": str(expense.id)})
     said = _flash(browser)
-    assert said.startswith("Approved: 2 hours, 1 expense.")
+    assert said.startswith("Approved: 2 hour entries, 1 expense.")
     for reason in ("Already invoiced", "Being invoiced now", "Written off", "Rejected", "It was so already", "Removed in the meantime"):
-        assert f"Left as it was: 1 hour. {reason}" in said
+        assert f"Left as it was: 1 hour entry. {reason}" in said
     standing = _standing(TimeEntry)
     assert [standing[row.id] for row in free] == ["approved", "approved"]
     assert (standing[held.id], standing[reserved.id], standing[off.id], standing[refused.id]) == (
@@ -248,7 +248,7 @@ def test_a_write_off_is_undone_to_what_it_was(browser: Browser) -> None:
     browser.post("/reports/change/approve", {"time": str(approved.id)})
     ids = {"time": [str(row.id) for row in (plain, approved, refused)]}
     browser.post("/reports/change/write_off", ids)
-    assert "Written off: 2 hours." in _flash(browser)
+    assert "Written off: 2 hour entries." in _flash(browser)
     assert _standing(TimeEntry) == {plain.id: "written_off", approved.id: "written_off", refused.id: "rejected"}
     browser.post("/reports/change/undo_write_off", ids)
     assert _standing(TimeEntry) == {plain.id: "open", approved.id: "approved", refused.id: "rejected"}
@@ -262,7 +262,7 @@ def test_billable_is_never_given_to_private_trips_nor_to_hours_without_invoicing
     chosen = {"time": [str(hour.id), str(free.id)], "expense": str(expense.id), "trip": [str(private.id), str(business.id)]}
     browser.post("/reports/change/billable", chosen)
     said = _flash(browser)
-    assert said.startswith("Marked billable: 1 hour, 1 expense, 1 trip.")
+    assert said.startswith("Marked billable: 1 hour entry, 1 expense, 1 trip.")
     assert "A private trip is never billed." in said
     assert "The project is not invoiced" in said
     db.session.rollback()
@@ -302,7 +302,7 @@ def test_five_thousand_rows_take_as_many_questions_as_one(browser: Browser) -> N
     assert costs[0] == costs[1] <= 12
     browser.open("/reports/hours")
     browser.post("/reports/change/approve", {})
-    assert "Approved: 5000 hours." in _flash(browser)
+    assert "Approved: 5000 hour entries." in _flash(browser)
 
 
 def test_the_export_is_for_spreadsheets_and_runs_nothing(browser: Browser) -> None:
