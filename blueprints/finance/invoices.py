@@ -147,12 +147,12 @@ def status_text(row: Any, status: str) -> str:
 
 
 def accounting_text(row: Any, remote_state: str | None) -> str:
-    """In WeFact: sent, open 277,86. Nothing for an invoice that stands in no package."""
+    """In WeFact: sent, open 277,86; nothing open is not told. Nothing for an invoice that stands in no package."""
     if not row.external_status:
         return ""
     state = "removed" if remote_state == "removed" else row.external_status
     word = str(formats.REMOTE_STATES.get(state, state))
-    if row.external_open_cents is None or state == "removed":
+    if not row.external_open_cents or state == "removed":
         return _("In %(package)s: %(state)s", package=row.series, state=word)
     return _("In %(package)s: %(state)s, open %(amount)s", package=row.series, state=word, amount=formats.amount(row.external_open_cents))
 
