@@ -12,9 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app, g, has_request_context, request, url_for
+from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from wtforms import StringField
 
 import checks
@@ -128,6 +128,11 @@ def number(value: int) -> str:
 def day(value: date | None) -> str:
     """21-11-2026."""
     return value.strftime("%d-%m-%Y") if value else ""
+
+
+def long_day(value: date) -> str:
+    """Saturday 21 November, in the reader's language; with the year when it is another one."""
+    return format_date(value, "EEEE d MMMM" if value.year == today().year else "EEEE d MMMM yyyy")
 
 
 def short_day(value: date | None) -> str:
@@ -668,7 +673,22 @@ def init_app(app: Flask) -> None:
             addresses[key] = url_for("static", filename=name, v=stamp)
         return addresses[key]
 
-    filters = (amount, money, rate, hours, hours_grouped, kilometres, quantity, percentage, number, day, short_day, moment, clock_time)
+    filters = (
+        amount,
+        money,
+        rate,
+        hours,
+        hours_grouped,
+        kilometres,
+        quantity,
+        percentage,
+        number,
+        day,
+        long_day,
+        short_day,
+        moment,
+        clock_time,
+    )
     for function in filters:
         app.template_filter(function.__name__)(function)
     app.jinja_env.globals.update(

@@ -64,6 +64,9 @@
   document.addEventListener("DOMContentLoaded", choose);
   document.addEventListener("htmx:afterSettle", choose);
 
+  // --- On a phone the tabs may be wider than the screen: the current one is in sight
+  $$(".tabs [aria-current]").forEach(tab => { tab.parentElement.scrollLeft = tab.offsetLeft - (innerWidth - tab.offsetWidth) / 2; });
+
   // --- A filter that is chosen from a list is applied at once
   document.addEventListener("change", event => {
     if (event.target.matches("[data-apply]")) event.target.form.requestSubmit();
