@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
-from invoicing import selection
+from invoicing import links, selection
+from invoicing.links import Claim
 from invoicing.plan import Options, PlannedInvoice, Preview, preview
 from invoicing.selection import Ref
 from models import Connection, Customer, Expense, LoginSession, TimeEntry, Trip, User, db
@@ -18,6 +19,7 @@ from transfers.intents import Seen
 
 KINDS = selection.SOURCE_TYPES
 SHOWN_LEFT_OUT = 20
+CLAIMED = (selection.ALREADY_INVOICED, selection.BEING_INVOICED)
 MODELS: dict[str, Any] = {"time": TimeEntry, "expense": Expense, "trip": Trip}
 
 
@@ -31,6 +33,8 @@ class LeftOutRow:
     customer: str
     user: str
     minutes: int | None
+    claim: Claim | None = None
+    """Who has it, when it is somebody's already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +95,20 @@ def left_out(found: Preview) -> list[LeftOutGroup]:
         rows: list[LeftOutRow] = []
         for kind in KINDS:
             ids = [source_id for source_type, source_id in part.refs if source_type == kind][:SHOWN_LEFT_OUT]
-            rows += _named(kind, ids) if ids else []
+            rows += _named(kind, ids, links.claims(kind, ids) if part.reason in CLAIMED else {}) if ids else []
         groups.append(LeftOutGroup(part.reason, len(part.refs), tuple(sorted(rows, key=lambda row: row.date))[:SHOWN_LEFT_OUT]))
     return groups
 
 
-def _named(kind: str, ids: list[int]) -> list[LeftOutRow]:
+def _named(kind: str, ids: list[int], claims: Mapping[int, Claim]) -> list[LeftOutRow]:
     model = MODELS[kind]
     minutes = TimeEntry.duration_minutes if kind == "time" else None
     columns = [model.id, model.date, Customer.name.label("customer"), User.name.label("user")]
     statement = select(*columns, *([minutes.label("minutes")] if minutes is not None else []))
     statement = statement.join(Customer, Customer.id == model.customer_id).join(User, User.id == model.user_id).where(model.id.in_(ids))
     return [
-        LeftOutRow(kind, row.id, row.date, row.customer, row.user, getattr(row, "minutes", None)) for row in db.session.execute(statement)
+        LeftOutRow(kind, row.id, row.date, row.customer, row.user, getattr(row, "minutes", None), claims.get(row.id))
+        for row in db.session.execute(statement)
     ]
 
 

@@ -245,3 +245,23 @@ def test_unbilled_hands_over_the_customers_that_were_ticked_and_only_the_project
     browser.open("/finance/unbilled")
     browser.post("/finance/invoice/wefact", {"customer": customer.id, "until": "2026-11-30", "project": website.id})
     assert "1 hour entry" in _shown(browser)
+
+
+def test_the_second_person_is_told_who_has_the_hours_since_when_and_in_which_transfer(world: World, browser: Browser) -> None:
+    bram = builders.user("project_manager", email="bram@bureau.example", password=builders.PASSWORD, name="Bram Janssens", language="en")
+    project = builders.project(world.linked_customer())
+    ids = [builders.entry(project, world.user).id for _ in range(3)]
+    second = Browser(world.app).sign_in(bram, builders.PASSWORD)
+    _tick(browser, "/reports/hours", *[("time", key) for key in ids[:2]])
+    _tick(second, "/reports/hours", *[("time", key) for key in ids[1:]])
+    browser.submit("Create invoices")
+    assert browser.path.startswith("/finance/batches/")
+    transfer = db.session.scalars(select(Transfer)).one()
+    second.submit("Create invoices")
+    assert second.status == 409
+    assert f"Ans de Wit has it since 20-11-2026 10:00, transfer {transfer.id}" in _shown(second)
+    second.submit("Create invoices")
+    assert second.path.startswith("/finance/batches/")
+    world.work()
+    sources = sorted(source[1] for row in db.session.scalars(select(Transfer)) for source in row.payload["sources"])
+    assert sources == sorted(ids), "every hour on one invoice"
