@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,6 +73,9 @@ class Connector(Protocol):
     def create_customer(self, customer: NewCustomer) -> CustomerRecord: ...
 
     def find(self, search: Search) -> Found: ...
+
+    def twins(self, search: Search, known: Collection[str]) -> tuple[RemoteInvoice, ...]:
+        """Invoices with the marker beside those that are known by id. Cheap, and proves presence only."""
 
     def create_invoice(self, draft: InvoiceDraft) -> RemoteInvoice: ...
 

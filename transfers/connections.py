@@ -7,7 +7,7 @@ import hashlib
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -46,6 +46,10 @@ class Timing:
     def backoff(self, tries: int) -> int:
         """Doubling from the first, at most half an hour."""
         return min(self.first_backoff << min(tries, 12), 1800)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def timing(settings: Settings, vendor: str) -> Timing:
@@ -118,12 +122,15 @@ def address_rule(settings: Settings) -> AddressRule:
     return AddressRule(allow=settings.outbound_allow, own_ports=(port,))
 
 
-def open_connector(settings: Settings, to: Access, wire: Wire, pause: Callable[[float], None]) -> Connector:
-    """A connector for this access; `pause` waits between repeated reads."""
+def open_connector(
+    settings: Settings, to: Access, wire: Wire, pause: Callable[[float], None], clock: Callable[[], datetime] = utc_now
+) -> Connector:
+    """A connector for this access; `pause` waits between repeated reads, `clock` is what theirs is held against."""
     persona = PERSONAS.get(to.vendor)
     if persona is None:
         raise NotSent("not_configured")
-    return WeFactConnector(persona, to.url, to.secret, wire, settings.call_seconds(to.vendor), address_rule(settings), pause)
+    seconds, rule = settings.call_seconds(to.vendor), address_rule(settings)
+    return WeFactConnector(persona, to.url, to.secret, wire, seconds, rule, pause, now=clock)
 
 
 def by_vendor(vendor: str) -> Connection:

@@ -7,6 +7,7 @@ id right after it; `finalising` before the mail; number, links and mirror in one
 from __future__ import annotations
 
 import html
+import logging
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -36,6 +37,8 @@ from transfers import connections, flow
 from transfers.follow import SENT_STATES, cents, facts_of, next_look
 from transfers.ledger import Job, move, reload
 from transfers.wire import WorkerContext
+
+log = logging.getLogger(__name__)
 
 MOST_RESENDS = 2
 """Automatic new attempts at creating, each after two complete searches that found nothing."""
@@ -185,6 +188,14 @@ def _created(context: WorkerContext, connector: Connector, job: Job, remote: Rem
         return flow.stop(job, "attention", now, reason="content_differs", params=difference, **_remote_values(remote))
     if _totals_differ(job, remote) and not (job.accepts_remote_totals and job.remote_totals == _counted_there(remote)):
         return flow.stop(job, "attention", now, reason="totals_differ", params=_totals(job, remote), **_remote_values(remote))
+    if job.stage == "create":
+        try:
+            twins = _twins(connector, job, now)
+        except NotProcessed as error:
+            return flow.wait(context, job, connector.vendor, error)
+        if twins:
+            ids = ", ".join([remote.remote_id, *(one.remote_id for one in twins)])
+            return flow.stop(job, "attention", context.clock(), reason="found_many", params={"ids": ids}, **_remote_values(remote))
     if remote.state in SENT_STATES or not job.send:
         return finish(context, job, remote)
     if remote.state != "draft":
@@ -194,6 +205,26 @@ def _created(context: WorkerContext, connector: Connector, job: Job, remote: Rem
     if not remote.email.strip():
         return flow.stop(job, "attention", now, reason="no_email_there", **_remote_values(remote))
     return _send(context, connector, job)
+
+
+def _twins(connector: Connector, job: Job, now: datetime) -> tuple[RemoteInvoice, ...]:
+    """What the package may have made beside the one it told of. One that cannot search keeps nobody waiting: then there is no telling."""
+    ours = select(Transfer.remote_id).where(
+        Transfer.connection_id == job.connection_id,
+        Transfer.customer_id == job.customer_id,
+        Transfer.kind == "invoice",
+        Transfer.remote_id.is_not(None),
+        Transfer.first_write_at >= job.created_at - timedelta(days=2),
+    )
+    known = {one for one in db.session.scalars(ours) if one}
+    wanted = _wanted(job, now)
+    try:
+        return connector.twins(wanted, known)
+    except (AccessRefused, NotProcessed):
+        raise
+    except ConnectorError as error:
+        log.warning("transfer %s: whether it was made twice there could not be seen: %s", job.id, error.reason)
+        return ()
 
 
 def _gone(context: WorkerContext, connector: Connector, job: Job) -> Job | None:

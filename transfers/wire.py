@@ -44,7 +44,7 @@ class WorkerContext:
         """A connector on its wire. Close every transaction before calling it: nothing may be open during a call."""
         hold = None if transfer_id is None else Hold(transfer_id, fence, self.owner, self.timing(to.vendor))
         wire = DatabaseWire(to, self.clock, self.pause, hold, import_run_id)
-        return open_connector(self.settings, to, wire, self.pause), wire
+        return open_connector(self.settings, to, wire, self.pause, self.clock), wire
 
     def timing(self, vendor: str) -> Timing:
         return timing(self.settings, vendor)

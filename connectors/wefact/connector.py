@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -159,6 +159,10 @@ class WeFactConnector:
     def find(self, search: Search) -> Found:
         """Invoices of this customer that carry the marker (contract wefact 13)."""
         return InvoiceSearch(self._client, search, self._page_size, self._now).run()
+
+    def twins(self, search: Search, known: Collection[str]) -> tuple[RemoteInvoice, ...]:
+        """Invoices with the marker beside those that are known by id, among the customer's latest of this day and amount."""
+        return InvoiceSearch(self._client, search, self._page_size, self._now).twins(known)
 
     def create_invoice(self, draft: InvoiceDraft) -> RemoteInvoice:
         """Create a draft invoice (contract wefact 10.4). The answer's content is for the caller to compare with what was sent."""

@@ -8,7 +8,7 @@ without it.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -31,6 +31,7 @@ from connectors.wefact.values import (
 MARGIN = datetime.timedelta(hours=26)
 SHOWS_LIMIT = 60
 PAGES_LIMIT = 50
+TWINS_LIMIT = "100"
 _TOLERATED_SKEW = datetime.timedelta(hours=1)
 
 
@@ -68,6 +69,24 @@ class InvoiceSearch:
             complete = self._look(number, windowed=False) and self._look_under_present_number(number)
         candidates = tuple(one for one in self._shown.values() if one.marker != wanted.marker and self._resembles(one.net, one.date))
         return Found(self._matches(), candidates, complete)
+
+    def twins(self, known: Collection[str]) -> tuple[RemoteInvoice, ...]:
+        """Other invoices with our marker among the customer's latest, leaving out those by id that are known: one call as a rule.
+
+        It proves presence only: the package may have made a second one by itself, and shows it on top.
+        """
+        number = self._wanted.customer_number.strip() or self._present_number()
+        asked = {"searchat": "DebtorCode", "searchfor": number, "sort": "Modified", "order": "DESC", "offset": "0", "limit": TWINS_LIMIT}
+        possible = []
+        for raw in self._client.invoice_list(asked, repeat=False).rows if number else ():
+            try:
+                row = _row(raw)
+            except Unusable:
+                continue  # a row without an id or with an odd one cannot be read in full either
+            if row.remote_id not in known and self._resembles(row.net, row.date) and self._may_be_ours(row, number):
+                possible.append(row)
+        self._show_all(possible)
+        return self._matches()
 
     def _matches(self) -> tuple[RemoteInvoice, ...]:
         return tuple(one for one in self._shown.values() if one.marker == self._wanted.marker)

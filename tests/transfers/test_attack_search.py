@@ -13,7 +13,7 @@ import builders
 from connectors.records import InvoiceDraft, RemoteInvoice
 from connectors.wefact.connector import WeFactConnector
 from models import Customer, ExternalLink, Transfer, db
-from transfers import intents
+from transfers import intents, reconcile
 from world import World
 
 SETTLE, GAP = 20, 2
@@ -226,3 +226,48 @@ def test_a_retry_with_other_hours_does_not_take_the_first_document_for_its_own(w
     intents.retry(transfer.id, world.user, world.clock())
     world.work()
     assert (transfer.state, transfer.reason, len(world.server.books.invoices)) == ("attention", "content_differs", 1)
+
+
+def _made_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package carries out the same add two times and tells of one (R38)."""
+    real = WeFactConnector.create_invoice
+
+    def create(self: WeFactConnector, draft: InvoiceDraft) -> RemoteInvoice:
+        real(self, draft)
+        return real(self, draft)
+
+    monkeypatch.setattr(WeFactConnector, "create_invoice", create)
+
+
+@pytest.mark.parametrize("send", [False, True])
+def test_two_that_the_package_made_by_itself_are_seen_before_anything_is_mailed(
+    world: World, monkeypatch: pytest.MonkeyPatch, send: bool
+) -> None:
+    _made_twice(world, monkeypatch)
+    transfer = _one_hour(world, send=send)
+    world.work()
+    assert (transfer.state, transfer.reason, world.claimed("reserved")) == ("attention", "found_many", 1)
+    assert world.server.books.mails == []
+    ids = [str(there.identifier) for there in world.server.books.invoices]
+    assert sorted(transfer.reason_params["ids"].split(", ")) == ids
+    reconcile.this_is_the_one(transfer.id, ids[1], world.user, world.clock())
+    world.work()
+    assert (transfer.state, len(world.server.books.mails)) == ("done", int(send))
+
+
+@pytest.mark.parametrize("kind", ["refuse", "html_502"])
+def test_a_package_whose_list_does_not_answer_still_gets_its_invoices(world: World, kind: str) -> None:
+    for _try in range(4):
+        world.server.switches.fail("invoice/list", kind)
+    transfer = _one_hour(world)
+    world.work()
+    assert transfer.state == "done"
+
+
+def test_looking_for_a_second_one_costs_one_call_however_many_there_are(world: World) -> None:
+    project = builders.project(world.linked_customer())
+    refs = [("time", builders.entry(builders.project(project.customer), world.user).id) for _ in range(6)]
+    transfers = world.invoice(refs, per="project")
+    world.work()
+    assert {transfer.state for transfer in transfers} == {"done"}
+    assert (len(world.server.books.calls("invoice/list")), len(world.server.books.calls("invoice/show"))) == (6, 0)
