@@ -15,7 +15,8 @@ from e2e_stage import Stage
 from models import Activity, Customer, ExpenseCategory, Invoice, User, db
 from sandbox.wefact.server import Sandbox
 
-pytestmark = pytest.mark.browser
+# A minute and a half is for machines that do other things meanwhile; alone each takes about fifteen seconds.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
 
 
 def _work(stage: Stage, number: str) -> None:
