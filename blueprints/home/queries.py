@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import current_app, url_for
 from flask_babel import gettext as _
@@ -49,7 +50,12 @@ def header_state(user: User) -> Header:
     organisation = formats.organisation()
     if organisation and organisation.is_demo:
         header.banners.append(
-            ("wait", _("Demo company with sandbox packages: nothing here is real, nothing leaves this machine."), None, "")
+            (
+                "wait",
+                _("Demo company with sandbox packages: nothing here is real, nothing leaves this machine."),
+                _stand_in(settings.wefact_url),
+                _("Look into the WeFact sandbox"),
+            )
         )
     if not settings.exports_enabled:
         header.banners.append(
@@ -58,6 +64,12 @@ def header_state(user: User) -> Header:
     if settings.is_plain_http_elsewhere:
         header.banners.append(("warn", _("This address is not encrypted: passwords travel readable. Put https in front of it."), None, ""))
     return header
+
+
+def _stand_in(wefact_url: str) -> str | None:
+    """The page of the stand-in for WeFact, which speaks plain http on this machine; the real one has no page to look into."""
+    parts = urlsplit(wefact_url)
+    return f"http://{parts.netloc}/" if parts.scheme == "http" else None
 
 
 def _menu() -> list[tuple[str, str, str, str, bool]]:
