@@ -36,8 +36,13 @@
   });
 
   // --- Dialogs, closing, first focus
+  let pressed = null, opener = null;
+  const open = dialog => {
+    opener ??= document.activeElement === document.body ? pressed : document.activeElement;
+    dialog.showModal();
+  };
   const settle = root => {
-    $$("dialog[data-open]", root).forEach(dialog => { if (!dialog.open) dialog.showModal(); });
+    $$("dialog[data-open]", root).forEach(dialog => { if (!dialog.open) open(dialog); });
     $("[data-focus]", root)?.focus();
     $$("[data-some]", root).forEach(box => { box.indeterminate = true; });
   };
@@ -45,14 +50,22 @@
   document.addEventListener("htmx:afterSettle", event => settle(event.detail.elt));
   document.addEventListener("click", event => {
     const target = event.target;
+    pressed = target.closest("a, button");
     target.closest("[data-dismiss]")?.closest(".flash").remove();
     if (target.closest("[data-close]")) { event.preventDefault(); target.closest("dialog")?.close(); }
     const copy = target.closest("[data-copy]");
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say(copy.dataset.copied));
-    const opener = target.closest("[data-opens]");
-    if (opener) { event.preventDefault(); document.getElementById(opener.dataset.opens)?.showModal(); }
+    const button = target.closest("[data-opens]");
+    if (button) { event.preventDefault(); open(document.getElementById(button.dataset.opens)); }
   });
-  document.addEventListener("close", event => { if (event.target.closest?.("#sheet")) $("#sheet").replaceChildren(); }, true);
+  // The focus goes back to what opened the dialog; when that was in a menu, to the button of the menu.
+  document.addEventListener("close", event => {
+    if (!event.target.matches("dialog")) return;
+    if (event.target.closest("#sheet")) $("#sheet").replaceChildren();
+    const menu = opener?.closest("[popover]");
+    (menu ? $(`[popovertarget="${menu.id}"]`) : opener)?.focus();
+    opener = null;
+  }, true);
 
   // --- Fields that belong to a choice: <… data-shown-when="name=value">
   const choose = () => $$("[data-shown-when]").forEach(part => {
