@@ -45,7 +45,7 @@ SENTENCES: Mapping[str, str] = {
     "bic": "“%(text)s” is not a valid BIC; it has 8 or 11 letters and digits, like ABNANL2A.",
     "email": "“%(text)s” is not an e-mail address; write it like name@example.com.",
     "coc_number_nl": "“%(text)s” is not a chamber of commerce number; it has 8 digits, like 12345678.",
-    "coc_number_be": "“%(text)s” is not an enterprise number; it has 10 digits, like 0403.170.701. Check them.",
+    "coc_number_be": "“%(text)s” is not an enterprise number; it has 10 digits, like 0999.999.922. Check them.",
     "coc_number": "“%(text)s” is not a registration number; use at most 30 letters, digits, dots, dashes and slashes.",
     "customer_number": "A customer number cannot contain %(signs)s; the accounting packages refuse it. Leave it out.",
     "postal_code_nl": "“%(text)s” is not a Dutch postal code; write it like 3511 AB.",
