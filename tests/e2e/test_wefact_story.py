@@ -101,7 +101,8 @@ def _invoice(page: Page, stage: Stage, package: str) -> None:
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Debtor found")).to_be_visible()
     dialog.get_by_role("radio", name=f"Send via {package}").check()
-    dialog.get_by_role("button", name="Preview").click()
+    with page.expect_response(re.compile(r"/finance/invoice/")):
+        dialog.get_by_role("button", name="Preview").click()
     expect(dialog.get_by_text("V21").or_(dialog.get_by_text("21%")).first).to_be_visible()
     dialog.get_by_role("button", name="Create invoices").click()
     expect(page).to_have_url(re.compile(r"/finance/batches/\d+"))
